@@ -1,0 +1,1 @@
+"""Hold what every stage shares: frozen, validated types and nothing heavy."""

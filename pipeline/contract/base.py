@@ -1,0 +1,58 @@
+"""Hold the rules shared by every contract type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.contract.files import write_text_atomic
+from pipeline.contract.hashing import sha256_json
+from pipeline.errors import BadInput
+
+
+class Frozen(BaseModel):
+    """Validate on construction, refuse unknown fields, never change afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON of this value."""
+        return sha256_json(self.model_dump(mode="json"))
+
+    def save(self, path: Path) -> None:
+        """Write this value to `path` as indented JSON, atomically."""
+        write_text_atomic(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a value back from `path`.
+
+        Raises:
+            BadInput: the file is missing, unreadable, or not a valid value of this type.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise BadInput(f"no {cls.__name__} here", where=str(path)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(
+                f"cannot read {cls.__name__}", where=str(path), got=str(error)
+            ) from error
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise BadInput(
+                f"not a valid {cls.__name__}",
+                where=str(path),
+                got=first_problem(error),
+            ) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first validation problem as `field: message`, and how many more there are."""
+    problems = error.errors(include_url=False, include_context=False)
+    location = ".".join(str(part) for part in problems[0]["loc"]) or "value"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{location}: {problems[0]['msg']}{more}"

@@ -1,0 +1,97 @@
+"""Describe a prepared dataset: every image, its label, its group and its split."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.hashing import sha256_json
+from pipeline.contract.labels import Labels
+
+
+class Split(StrEnum):
+    """Name the three disjoint parts of a dataset."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
+class ImageRecord(Frozen):
+    """Describe one image; `width_px` and `height_px` are as stored, before EXIF orientation."""
+
+    path: str
+    label: str
+    group: str
+    split: Split
+    width_px: int = Field(ge=1)
+    height_px: int = Field(ge=1)
+    size_bytes: int = Field(ge=1)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts:
+            raise ValueError(f"path {path!r} leaves the dataset folder")
+        return path
+
+
+class Finding(Frozen):
+    """Report something a person should look at: how many images, and the first few."""
+
+    kind: str
+    message: str
+    count: int = Field(ge=0)
+    examples: tuple[str, ...] = ()
+
+
+class DatasetManifest(Frozen):
+    """List every image of a dataset under `root` (absolute), by split.
+
+    `digest()` leaves `root` out: the same images elsewhere are the same dataset.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["dataset"] = "dataset"
+    root: str
+    layout: str
+    labels: Labels
+    seed: int = Field(ge=0)
+    fractions: tuple[float, float, float]
+    images: tuple[ImageRecord, ...] = Field(min_length=1)
+    skipped: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    license: str = "unknown"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DatasetManifest:
+        known = set(self.labels.names)
+        split_of_group: dict[str, Split] = {}
+        paths: set[str] = set()
+        for image in self.images:
+            if image.label not in known:
+                raise ValueError(f"{image.path}: unknown label {image.label!r}")
+            if image.path in paths:
+                raise ValueError(f"{image.path}: listed twice")
+            paths.add(image.path)
+            if split_of_group.setdefault(image.group, image.split) is not image.split:
+                raise ValueError(f"group {image.group!r} is in two splits")
+        return self
+
+    def digest(self) -> str:
+        """Return the SHA-256 of everything but `root`."""
+        return sha256_json(self.model_dump(mode="json", exclude={"root"}))
+
+    def of(self, split: Split) -> tuple[ImageRecord, ...]:
+        """Return the images of one split, in manifest order."""
+        return tuple(image for image in self.images if image.split is split)
+
+    def file(self, image: ImageRecord) -> Path:
+        """Return the path of an image on this machine."""
+        return Path(self.root) / image.path

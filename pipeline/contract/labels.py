@@ -1,0 +1,79 @@
+"""Hold the ordered label set; its order is the model's output order."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.contract.base import Frozen
+
+# One line each in labels.txt, so a label is a plain word.
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+-]*")
+
+
+class Labels(Frozen):
+    """List the class names in output order, with those that must never be lost.
+
+    `critical` names the classes whose recall is gated on its own. `full_names` maps a label to
+    what a person reads; labels missing there are shown as they are.
+    """
+
+    names: tuple[str, ...] = Field(min_length=2, max_length=10_000)
+    critical: tuple[str, ...] = ()
+    full_names: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("names")
+    @classmethod
+    def _clean(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _LABEL.fullmatch(name) or name != name.strip():
+                raise ValueError(f"label {name!r} is not a plain word")
+        if len(set(names)) != len(names):
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"labels repeat: {', '.join(repeated)}")
+        return names
+
+    @model_validator(mode="after")
+    def _known(self) -> Labels:
+        for field, values in (("critical", self.critical), ("full_names", self.full_names)):
+            unknown = [value for value in values if value not in self.names]
+            if unknown:
+                raise ValueError(f"{field} names unknown labels: {', '.join(unknown)}")
+        return self
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """Return the output index of `name`.
+
+        Raises:
+            ValueError: `name` is not a label.
+        """
+        return self.names.index(name)
+
+    def full_name(self, name: str) -> str:
+        """Return what a person reads for `name`."""
+        return self.full_names.get(name, name)
+
+    def text(self) -> str:
+        """Return the content of labels.txt: one label a line, in output order."""
+        return "".join(f"{name}\n" for name in self.names)
+
+
+# ISIC 2019 challenge, task 1: the names and the column order of its ground truth.
+ISIC_2019 = Labels(
+    names=("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC"),
+    critical=("MEL",),
+    full_names={
+        "MEL": "Melanoma",
+        "NV": "Melanocytic nevus",
+        "BCC": "Basal cell carcinoma",
+        "AK": "Actinic keratosis",
+        "BKL": "Benign keratosis",
+        "DF": "Dermatofibroma",
+        "VASC": "Vascular lesion",
+        "SCC": "Squamous cell carcinoma",
+    },
+)

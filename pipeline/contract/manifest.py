@@ -1,0 +1,123 @@
+"""Describe what was made, from what, with what: the record beside every artifact."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pipeline import __version__
+from pipeline.contract.base import Frozen
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.recipe import Recipe
+from pipeline.errors import BadInput
+
+NOTICE = "Research and engineering example. Not a medical device; not for diagnosis."
+
+
+class FileEntry(Frozen):
+    """Pin one file of an artifact."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+
+    @classmethod
+    def of(cls, path: Path) -> FileEntry:
+        """Measure the file at `path`."""
+        return cls(sha256=sha256_file(path), size_bytes=path.stat().st_size)
+
+
+class TensorInfo(Frozen):
+    """Describe one input or output tensor as read back from the finished file.
+
+    `scale` and `zero_point` follow real = scale * (stored - zero_point); both are None for a
+    float tensor.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+class Manifest(Frozen):
+    """Hold what every artifact records.
+
+    `parents` maps a role (dataset, model) to a digest, `versions` a package to its version,
+    `files` a name inside the artifact to its hash. There is no time stamp: the same inputs give
+    the same manifest.
+    """
+
+    schema_version: Literal[1] = 1
+    tool_version: str = __version__
+    versions: dict[str, str]
+    seed: int = Field(ge=0)
+    parents: dict[str, str]
+    files: dict[str, FileEntry]
+    image: ImageContract
+    labels: Labels
+    notice: str = NOTICE
+
+    def check_files(self, folder: Path) -> None:
+        """Compare every listed file under `folder` with its recorded hash.
+
+        Raises:
+            BadInput: a file is missing or was changed.
+        """
+        for name, entry in self.files.items():
+            path = folder / name
+            if not path.is_file():
+                raise BadInput("a file named in the manifest is missing", where=str(path))
+            found = sha256_file(path)
+            if found != entry.sha256:
+                raise BadInput(
+                    "a file differs from its manifest",
+                    where=str(path),
+                    expected=f"sha256 {entry.sha256}",
+                    got=f"sha256 {found}",
+                    next_step="make the artifact again; never edit it in place",
+                )
+
+
+class ModelManifest(Manifest):
+    """Describe a trained `.keras` model."""
+
+    kind: Literal["model"] = "model"
+    recipe: str
+    width: float = Field(gt=0)
+    weights: str
+    training: dict[str, Any]
+
+
+class BundleManifest(Manifest):
+    """Describe an exported bundle; `tensors` were read back from the finished file."""
+
+    kind: Literal["bundle"] = "bundle"
+    recipe: Recipe
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: dict[str, int]
+    min_runtime: str
+    representative_sha256: tuple[str, ...] = ()
+    license: str = "unknown"
+
+
+def package_versions(*names: str) -> dict[str, str]:
+    """Return the installed version of each package, with Python's and the platform's."""
+    found = {
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+    }
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return dict(sorted(found.items()))

@@ -1,0 +1,1 @@
+"""Prepare datasets: intake, checks, group splits, and the synthetic default."""

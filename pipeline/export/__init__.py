@@ -1,0 +1,1 @@
+"""Turn a Keras model into a described TFLite bundle."""

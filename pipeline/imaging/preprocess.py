@@ -1,0 +1,92 @@
+"""Resize, round and normalize: the reference implementation of the image contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract.image import ImageContract
+from pipeline.imaging.decode import Pixels, decode_bytes, decode_file
+
+Float32 = npt.NDArray[np.float32]
+
+
+def resize_bilinear(pixels: Pixels, height_px: int, width_px: int) -> Float32:
+    """Resize bilinearly with half-pixel centres and no antialiasing.
+
+    Args:
+        pixels: uint8 array (height, width, channels), 0 to 255.
+        height_px: target height.
+        width_px: target width.
+
+    Returns:
+        float32 array (height_px, width_px, channels), 0 to 255, not rounded.
+
+    The formula is TensorFlow's ResizeBilinear with half_pixel_centers=True, which TFLite's
+    RESIZE_BILINEAR shares: source = (target + 0.5) * (in / out) - 0.5 in float32; columns are
+    interpolated first, then rows.
+    """
+    top, bottom, y_lerp = _taps(height_px, pixels.shape[0])
+    left, right, x_lerp = _taps(width_px, pixels.shape[1])
+    x_weight = x_lerp[None, :, None]
+    # Only the rows that are used are converted: an 8000x6000 photograph stays in uint8.
+    rows_top, rows_bottom = pixels[top], pixels[bottom]
+    upper = _lerp(rows_top[:, left], rows_top[:, right], x_weight)
+    lower = _lerp(rows_bottom[:, left], rows_bottom[:, right], x_weight)
+    return upper + (lower - upper) * y_lerp[:, None, None]
+
+
+def to_levels(pixels: Pixels, contract: ImageContract) -> Pixels:
+    """Resize decoded pixels to the contract's size in whole grey levels.
+
+    Args:
+        pixels: uint8 array (height, width, 3) of any size.
+        contract: gives the size.
+
+    Returns:
+        uint8 array (contract.height_px, contract.width_px, 3), rounded half to even.
+    """
+    resized = resize_bilinear(pixels, contract.height_px, contract.width_px)
+    return np.rint(resized).astype(np.uint8)
+
+
+def normalize(levels: Pixels, contract: ImageContract) -> Float32:
+    """Map grey levels to model inputs: (level - mean) / std in float32, any shape."""
+    mean, std = np.float32(contract.mean), np.float32(contract.std)
+    return (levels.astype(np.float32) - mean) / std
+
+
+def load_levels(path: Path, contract: ImageContract) -> Pixels:
+    """Read an image file as contract-sized grey levels, uint8 (height, width, 3).
+
+    Raises:
+        BadInput: the file is not a readable image.
+    """
+    return to_levels(decode_file(path, contract), contract)
+
+
+def levels_from_bytes(data: bytes, contract: ImageContract, *, where: str) -> Pixels:
+    """Read an encoded image as contract-sized grey levels, uint8 (height, width, 3).
+
+    Raises:
+        BadInput: the bytes are not a readable image.
+    """
+    return to_levels(decode_bytes(data, contract, where=where), contract)
+
+
+def _taps(
+    out_size: int, in_size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float32]:
+    scale = np.float32(in_size) / np.float32(out_size)
+    source = (np.arange(out_size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    floor = np.floor(source)
+    lower = np.maximum(floor.astype(np.int64), 0)
+    upper = np.minimum(np.ceil(source).astype(np.int64), in_size - 1)
+    return lower, np.maximum(upper, 0), (source - floor).astype(np.float32)
+
+
+def _lerp(start: Pixels, end: Pixels, weight: Float32) -> Float32:
+    first = start.astype(np.float32)
+    return first + (end.astype(np.float32) - first) * weight

@@ -1,0 +1,1 @@
+"""Judge a candidate recording against a reference recording."""

@@ -1,0 +1,1 @@
+"""Classify images with an exported or trained model."""

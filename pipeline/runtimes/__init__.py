@@ -1,0 +1,1 @@
+"""Run models through real runtimes and record what they answer."""

@@ -1,0 +1,175 @@
+"""Keep what a runtime answered: probabilities, image ids and where they came from.
+
+A recording is two files of one stem: `.npz` (arrays) and `.json` (facts). Parity compares two
+recordings and imports no framework.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.hashing import sha256_bytes
+from pipeline.errors import BadInput
+
+
+class RecordingFacts(Frozen):
+    """Say which model answered, through which runtime, on which images.
+
+    Latencies are of one inference of one image, without preprocessing, in milliseconds.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["recording"] = "recording"
+    runtime: str
+    runtime_version: str
+    model_sha256: str
+    image_contract_sha256: str
+    labels: tuple[str, ...]
+    dataset_sha256: str
+    split: str
+    threads: int = Field(ge=1)
+    host: str
+    count: int = Field(ge=1)
+    latency_ms_p50: float = Field(ge=0)
+    latency_ms_p90: float = Field(ge=0)
+    arrays_sha256: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Hold a recording in memory.
+
+    image_ids: str (n,), the SHA-256 of each image file, unique and in a fixed order.
+    truth: int64 (n,), the label index of each image, -1 where unknown.
+    probabilities: float32 (n, classes), as the model answered, dequantized.
+    """
+
+    facts: RecordingFacts
+    image_ids: npt.NDArray[np.str_]
+    truth: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32]
+
+    def save(self, json_path: Path) -> None:
+        """Write both files; the JSON last, since a recording exists only if it does."""
+        data = _pack(self.image_ids, self.truth, self.probabilities)
+        if sha256_bytes(data) != self.facts.arrays_sha256:
+            raise ValueError("facts do not belong to these arrays")
+        write_bytes_atomic(json_path.with_suffix(".npz"), data)
+        self.facts.save(json_path)
+
+    @classmethod
+    def load(cls, json_path: Path) -> Recording:
+        """Read a recording back from its JSON file.
+
+        Raises:
+            BadInput: a file is missing, damaged, or the two do not belong together.
+        """
+        facts = RecordingFacts.load(json_path)
+        npz_path = json_path.with_suffix(".npz")
+        try:
+            data = npz_path.read_bytes()
+        except OSError as error:
+            raise BadInput(
+                "the recording's arrays are missing", where=str(npz_path), got=str(error)
+            ) from error
+        if sha256_bytes(data) != facts.arrays_sha256:
+            raise BadInput(
+                "the recording's arrays were changed",
+                where=str(npz_path),
+                expected=f"sha256 {facts.arrays_sha256}",
+                got=f"sha256 {sha256_bytes(data)}",
+                next_step="make the recording again with `pipeline record`",
+            )
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                recording = cls(
+                    facts, arrays["image_ids"], arrays["truth"], arrays["probabilities"]
+                )
+        except (KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise BadInput("not a recording", where=str(npz_path), got=str(error)) from error
+        recording.check(str(json_path))
+        return recording
+
+    def check(self, where: str) -> None:
+        """Refuse arrays that do not fit together.
+
+        Raises:
+            BadInput: shapes, types, ids or labels are inconsistent.
+        """
+        count, classes = self.facts.count, len(self.facts.labels)
+        problem = None
+        if self.probabilities.shape != (count, classes):
+            problem = f"probabilities of shape {self.probabilities.shape}, not {(count, classes)}"
+        elif self.probabilities.dtype != np.float32:
+            problem = f"probabilities of type {self.probabilities.dtype}, not float32"
+        elif self.image_ids.shape != (count,) or self.truth.shape != (count,):
+            problem = "as many ids and labels as probabilities are needed"
+        elif len(set(self.image_ids.tolist())) != count:
+            problem = "an image id repeats"
+        elif int(self.truth.min()) < -1 or int(self.truth.max()) >= classes:
+            problem = "a label index is out of range"
+        if problem:
+            raise BadInput("the recording is inconsistent", where=where, got=problem)
+
+
+def make_recording(
+    *,
+    runtime: str,
+    runtime_version: str,
+    model_sha256: str,
+    image_contract_sha256: str,
+    labels: tuple[str, ...],
+    dataset_sha256: str,
+    split: str,
+    threads: int,
+    host: str,
+    latencies_ms: npt.NDArray[np.float64],
+    image_ids: npt.NDArray[np.str_],
+    truth: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float32],
+) -> Recording:
+    """Put arrays and facts together and check them.
+
+    Raises:
+        BadInput: the arrays do not fit together.
+    """
+    facts = RecordingFacts(
+        runtime=runtime,
+        runtime_version=runtime_version,
+        model_sha256=model_sha256,
+        image_contract_sha256=image_contract_sha256,
+        labels=labels,
+        dataset_sha256=dataset_sha256,
+        split=split,
+        threads=threads,
+        host=host,
+        count=len(image_ids),
+        latency_ms_p50=float(np.percentile(latencies_ms, 50)),
+        latency_ms_p90=float(np.percentile(latencies_ms, 90)),
+        arrays_sha256=sha256_bytes(_pack(image_ids, truth, probabilities)),
+    )
+    recording = Recording(facts, image_ids, truth, probabilities)
+    recording.check(runtime)
+    return recording
+
+
+def _pack(
+    image_ids: npt.NDArray[np.str_],
+    truth: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float32],
+) -> bytes:
+    # np.savez stamps no time of its own (zip entries are dated 1980), so equal arrays give
+    # equal bytes.
+    buffer = io.BytesIO()
+    np.savez(buffer, image_ids=image_ids, truth=truth, probabilities=probabilities)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Read TFLite files: graph, quantization, metadata, operator versions; no TensorFlow."""

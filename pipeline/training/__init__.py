@@ -1,0 +1,1 @@
+"""Train the Keras classifier and measure it."""
