@@ -1,0 +1,123 @@
+"""Measure a classifier's answers against the labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract.base import Frozen
+
+Truth = npt.NDArray[np.int64]
+Probabilities = npt.NDArray[np.float32]
+
+
+class ClassMetrics(Frozen):
+    """Hold one class's figures as shares from 0 to 1; None where nothing can be divided by."""
+
+    label: str
+    images: int
+    recall: float | None
+    precision: float | None
+    auc: float | None
+
+
+class Metrics(Frozen):
+    """Hold a classifier's figures on one split.
+
+    `accuracy` and `balanced_accuracy` (mean recall of the classes that have images) are shares.
+    `confusion` counts images, rows the true class, columns the predicted. `auc` is the mean
+    one-against-rest area under the ROC curve over the classes where it exists.
+    `calibration_error` is the expected calibration error over 15 equal-width confidence bins.
+    """
+
+    images: int
+    accuracy: float
+    balanced_accuracy: float
+    auc: float | None
+    calibration_error: float
+    classes: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def confusion_matrix(truth: Truth, predicted: Truth, classes: int) -> npt.NDArray[np.int64]:
+    """Count images by true class (row) and predicted class (column).
+
+    Args:
+        truth: int64 (n,), class indices.
+        predicted: int64 (n,), class indices.
+        classes: the number of classes.
+
+    Returns:
+        int64 array (classes, classes) that sums to n.
+    """
+    flat = np.bincount(truth * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes).astype(np.int64)
+
+
+def balanced_accuracy(confusion: npt.NDArray[np.int64]) -> float:
+    """Return the mean recall over the classes that have images."""
+    totals = confusion.sum(axis=1)
+    present = totals > 0
+    return float((confusion.diagonal()[present] / totals[present]).mean())
+
+
+def expected_calibration_error(truth: Truth, probabilities: Probabilities, bins: int = 15) -> float:
+    """Return the mean gap between confidence and accuracy, weighted by bin size.
+
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
+    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.abs(
+        np.bincount(which, weights=confidence, minlength=bins)
+        - np.bincount(which, weights=correct, minlength=bins)
+    )
+    return float(gaps.sum() / len(truth))
+
+
+def measure(truth: Truth, probabilities: Probabilities, labels: tuple[str, ...]) -> Metrics:
+    """Measure predictions against labels.
+
+    Args:
+        truth: int64 (n,), n at least 1, every value in 0..len(labels)-1.
+        probabilities: float32 (n, len(labels)), rows summing to about 1.
+        labels: class names in output order.
+
+    Raises:
+        ValueError: the arrays are empty or do not fit together.
+    """
+    if len(truth) == 0 or probabilities.shape != (len(truth), len(labels)):
+        raise ValueError(f"{len(truth)} labels do not fit probabilities {probabilities.shape}")
+    predicted = probabilities.argmax(axis=1).astype(np.int64)
+    confusion = confusion_matrix(truth, predicted, len(labels))
+    rows, columns, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    classes = tuple(
+        ClassMetrics(
+            label=label,
+            images=int(rows[i]),
+            recall=float(hits[i] / rows[i]) if rows[i] else None,
+            precision=float(hits[i] / columns[i]) if columns[i] else None,
+            auc=_auc(truth == i, probabilities[:, i]),
+        )
+        for i, label in enumerate(labels)
+    )
+    areas = [c.auc for c in classes if c.auc is not None]
+    return Metrics(
+        images=len(truth),
+        accuracy=float(hits.sum() / len(truth)),
+        balanced_accuracy=balanced_accuracy(confusion),
+        auc=float(np.mean(areas)) if areas else None,
+        calibration_error=expected_calibration_error(truth, probabilities),
+        classes=classes,
+        confusion=tuple(tuple(int(v) for v in row) for row in confusion),
+    )
+
+
+def _auc(positive: npt.NDArray[np.bool_], score: Probabilities) -> float | None:
+    if positive.all() or not positive.any():
+        return None
+    # scikit-learn takes a second to import; only measurement needs it.
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, score))
