@@ -1,0 +1,47 @@
+"""Answer with the Keras model itself: the reference. Child process only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract.image import ImageContract
+from pipeline.imaging.decode import Pixels
+from pipeline.imaging.preprocess import normalize
+from pipeline.runtimes.keras_file import load_keras
+
+
+class Keras:
+    """Run a `.keras` file on the CPU, several images at a time."""
+
+    batch = 16
+
+    def __init__(self, model: Path, image: ImageContract, labels: int, threads: int) -> None:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        self._model = load_keras(model, image=image, classes=labels)
+        self._image = image
+        # The first call traces and compiles; it is not an inference time.
+        self.answer([np.zeros((image.height_px, image.width_px, image.channels), np.uint8)])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del self._model
+
+    def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+        """Return float32 (len(levels), classes)."""
+        values = normalize(np.stack(levels), self._image)
+        return np.asarray(self._model.predict_on_batch(values), dtype=np.float32)

@@ -1,0 +1,99 @@
+"""Answer with the LiteRT interpreter, fed as a phone feeds it. Child process only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from pipeline.contract.image import ImageContract
+from pipeline.errors import BadInput
+from pipeline.imaging.decode import Pixels
+from pipeline.imaging.preprocess import normalize
+
+
+class LiteRt:
+    """Run a `.tflite` file with XNNPACK on the CPU, one image at a time."""
+
+    batch = 1
+
+    def __init__(self, model: Path, image: ImageContract, threads: int) -> None:
+        try:
+            self._interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BadInput(
+                "LiteRT cannot load the model",
+                where=str(model),
+                got=str(error).strip(),
+                next_step=f"look at it with `pipeline inspect {model}`",
+            ) from error
+        self._image = image
+        self._input = _only(self._interpreter.get_input_details(), "input", model)
+        self._output = _only(self._interpreter.get_output_details(), "output", model)
+        shape = tuple(int(size) for size in self._input["shape"])
+        if shape != image.input_shape:
+            raise BadInput(
+                "the model's input is not the contract's",
+                where=str(model),
+                expected=f"shape {image.input_shape}",
+                got=f"shape {shape}",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del self._interpreter
+
+    def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+        """Return float32 (1, classes) for the one image in `levels`."""
+        (pixels,) = levels
+        self._interpreter.set_tensor(self._input["index"], self._tensor(pixels)[None])
+        self._interpreter.invoke()
+        return _dequantize(
+            self._interpreter.get_tensor(self._output["index"]), self._output["quantization"]
+        )
+
+    def _tensor(self, pixels: Pixels) -> npt.NDArray[Any]:
+        dtype = self._input["dtype"]
+        if dtype == np.uint8:
+            return pixels
+        values = normalize(pixels, self._image)
+        if dtype == np.float32:
+            return values
+        scale, zero_point = self._input["quantization"]
+        # float32 and half-to-even, as the device does it: double arithmetic moves bytes by one.
+        steps = np.rint(values / np.float32(scale)) + np.float32(zero_point)
+        info = np.iinfo(dtype)
+        return np.clip(steps, info.min, info.max).astype(dtype)
+
+
+def _only(details: list[dict[str, Any]], which: str, model: Path) -> dict[str, Any]:
+    if len(details) != 1:
+        raise BadInput(
+            f"an image classifier has one {which}",
+            where=str(model),
+            expected=f"1 {which}",
+            got=f"{len(details)}: {', '.join(str(d['name']) for d in details)}",
+        )
+    return details[0]
+
+
+def _dequantize(
+    stored: npt.NDArray[Any], quantization: tuple[float, int]
+) -> npt.NDArray[np.float32]:
+    if stored.dtype == np.float32:
+        return stored.copy()
+    scale, zero_point = quantization
+    return (stored.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

@@ -1,0 +1,36 @@
+"""Make native libraries loadable that expect the system to provide their dependencies."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+from pipeline.errors import EnvironmentProblem
+
+# With protobuf 5, tflite_support's generated code needs the pure-Python implementation.
+TFLITE_SUPPORT_ENV = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
+
+
+def prepare_tflite_support() -> None:
+    """Make `import tflite_support` work in this process, without TensorFlow.
+
+    Its binding needs libusb-1.0, which a fresh Linux lacks and the libusb-package wheel ships;
+    and it imports TensorFlow where it finds it, which then cannot share the process.
+
+    Raises:
+        EnvironmentProblem: the library or the package cannot be loaded.
+    """
+    import libusb_package
+
+    try:
+        ctypes.CDLL(str(libusb_package.get_library_path()), mode=ctypes.RTLD_GLOBAL)
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+        import tflite_support  # noqa: F401
+    except (ImportError, OSError) as error:
+        raise EnvironmentProblem(
+            "tflite-support cannot be loaded",
+            got=str(error),
+            next_step="install the locked environment with `uv sync`",
+        ) from error
+    finally:
+        sys.modules.pop("tensorflow", None)

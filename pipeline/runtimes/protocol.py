@@ -1,0 +1,48 @@
+"""State what a runtime must do, and the names of those there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.imaging.decode import Pixels
+
+
+class RuntimeName(StrEnum):
+    """Name the runtimes that can make a recording."""
+
+    keras = "keras"
+    litert = "litert"
+    task_library = "task-library"
+    mediapipe = "mediapipe"
+
+
+class Runtime(Protocol):
+    """Answer images with probabilities; used as a context manager, in a child process.
+
+    `batch` is how many images `answer` takes at most.
+    """
+
+    batch: int
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+        """Return the probabilities of each image, float32 (len(levels), classes).
+
+        `levels` are contract-sized grey levels, uint8 (height, width, 3); normalizing and
+        quantizing them is the runtime's business.
+        """
+        ...
