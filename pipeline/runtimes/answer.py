@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.contract.hashing import sha256_bytes, sha256_file
 from pipeline.contract.image import ImageContract
@@ -70,8 +71,11 @@ def answer_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
             expected=f"sha256 {request['model_sha256']}",
             got=f"sha256 {found}",
         )
-    images, bad = request["images"], []
-    rows, latencies, answered = [], [], []
+    images: list[dict[str, Any]] = request["images"]
+    bad: list[tuple[int, PipelineError]] = []
+    rows: list[npt.NDArray[np.float32]] = []
+    latencies: list[float] = []
+    answered: list[int] = []
     task = f"{name} answers"
     report(ProgressEvent(task, 0, len(images)))
     with open_runtime(name, model, image, request["labels"], request["threads"]) as runtime:

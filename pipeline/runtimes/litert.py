@@ -76,7 +76,8 @@ class LiteRt:
         # float32 and half-to-even, as the device does it: double arithmetic moves bytes by one.
         steps = np.rint(values / np.float32(scale)) + np.float32(zero_point)
         info = np.iinfo(dtype)
-        return np.clip(steps, info.min, info.max).astype(dtype)
+        stored: npt.NDArray[Any] = np.clip(steps, info.min, info.max).astype(dtype)
+        return stored
 
 
 def _only(details: list[dict[str, Any]], which: str, model: Path) -> dict[str, Any]:
@@ -96,4 +97,5 @@ def _dequantize(
     if stored.dtype == np.float32:
         return stored.copy()
     scale, zero_point = quantization
-    return (stored.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+    real: npt.NDArray[np.float32] = stored.astype(np.float32) - np.float32(zero_point)
+    return real * np.float32(scale)

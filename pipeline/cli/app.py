@@ -1,0 +1,50 @@
+"""Assemble the commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.cli import corridor, data, export, look, prove, train
+from pipeline.cli.output import Boundary
+
+app = typer.Typer(
+    name="pipeline",
+    cls=Boundary,
+    help=(
+        "Export a trained Keras image classifier to a TFLite file that carries its own proof.\n\n"
+        "Exit codes: 0 ok, 1 gate failed, 2 usage or bad input, 3 environment, 4 inconclusive."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"pipeline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("parity")(prove.parity)
+app.command("record")(prove.record)
+app.command("inspect")(look.inspect)
+app.command("predict")(look.predict)
+app.command("report")(look.report)
+app.command("run")(corridor.run)
+app.command("demo")(corridor.demo)

@@ -1,0 +1,45 @@
+"""Define the options that several commands share, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import output
+
+
+def _set_json(value: bool) -> bool:
+    output.as_json = value
+    return value
+
+
+RunDirOption = Annotated[
+    Path,
+    typer.Option(
+        "--run-dir",
+        envvar="PIPELINE_RUN_DIR",
+        help="Folder that holds everything of one run.",
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object to standard output and nothing else.",
+        callback=_set_json,
+        is_eager=True,
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
+ToleranceOption = Annotated[
+    float,
+    typer.Option("--tolerance", min=0.0, max=1.0, help="Largest accepted accuracy difference."),
+]
+JunitOption = Annotated[
+    Path | None, typer.Option("--junit", help="Also write the checks as a JUnit XML file.")
+]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=1, max=64, help="CPU threads.")]
+
+DEFAULT_RUN_DIR = Path("artifacts/run")

@@ -1,0 +1,167 @@
+"""Show results, progress and refusals, to a person or as JSON."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
+from pipeline.progress import ProgressEvent, Report
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_MACHINE_ERRNOS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file is larger than this process may write",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EIO: "the disk reports an error",
+    errno.EMFILE: "too many open files",
+    errno.ENOMEM: "out of memory",
+}
+
+
+class Output:
+    """Send results to standard output, and everything else to standard error.
+
+    With `as_json` the result, or the refusal, is the one JSON object on standard output, and no
+    progress is shown.
+    """
+
+    def __init__(self) -> None:
+        self.as_json = False
+
+    def console(self, *, stderr: bool = False) -> Console:
+        """Return a rich console; rich is loaded only when something is shown."""
+        from rich.console import Console
+
+        return Console(stderr=stderr, highlight=False)
+
+    def result(self, value: dict[str, Any], *human: RenderableType) -> None:
+        """Show the outcome of a command: `value` as JSON, or `human` line by line."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+            return
+        console = self.console()
+        for part in human:
+            console.print(part)
+
+    def refusal(self, error: PipelineError) -> None:
+        """Show why a command refused: what, where, expected, got, next."""
+        if self.as_json:
+            sys.stdout.write(json.dumps({"error": error.to_dict()}, indent=2) + "\n")
+            return
+        from rich.text import Text
+
+        # soft_wrap keeps a path or a command in one piece, to be copied.
+        console = self.console(stderr=True)
+        first, *rest = str(error).split("\n")
+        console.print(Text.assemble(("refused: ", "bold red"), first), soft_wrap=True)
+        for line in rest:
+            console.print(Text(line), soft_wrap=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[Report]:
+        """Yield a progress callback: bars on a terminal, a line a step elsewhere."""
+        if self.as_json:
+            yield lambda event: None
+        elif sys.stderr.isatty():
+            with self._bars() as report:
+                yield report
+        else:
+            yield _Lines()
+
+    @contextmanager
+    def _bars(self) -> Iterator[Report]:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TaskID,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        tasks: dict[str, TaskID] = {}
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=self.console(stderr=True),
+        ) as bars:
+
+            def report(event: ProgressEvent) -> None:
+                total = event.total or None
+                if event.task not in tasks:
+                    tasks[event.task] = bars.add_task(event.task, total=total, detail="")
+                bars.update(
+                    tasks[event.task], completed=event.done, total=total, detail=event.detail
+                )
+
+            yield report
+
+
+class _Lines:
+    """Write a line when a task begins, at each quarter of it, and when it has a new detail."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, str]] = {}
+
+    def __call__(self, event: ProgressEvent) -> None:
+        quarter = 4 * event.done // event.total if event.total else 0
+        if self._seen.get(event.task) == (quarter, event.detail):
+            return
+        self._seen[event.task] = (quarter, event.detail)
+        count = f" {event.done}/{event.total}" if event.total else ""
+        detail = f" ({event.detail})" if event.detail else ""
+        sys.stderr.write(f"{event.task}{count}{detail}\n")
+        sys.stderr.flush()
+
+
+output = Output()
+
+
+class Boundary(typer.core.TyperGroup):
+    """Turn refusals into words and exit codes, in the one place that may.
+
+    A bug still shows its traceback: only what the pipeline or the machine refuses is caught.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        from pydantic import ValidationError
+
+        try:
+            return super().invoke(ctx)
+        except PipelineError as error:
+            refused: PipelineError = error
+        except ValidationError as error:
+            from pipeline.contract.base import first_problem
+
+            refused = BadInput("these options do not fit together", got=first_problem(error))
+        except OSError as error:
+            if error.errno not in _MACHINE_ERRNOS:
+                raise
+            refused = EnvironmentProblem(
+                _MACHINE_ERRNOS[error.errno],
+                where=str(error.filename) if error.filename else None,
+                got=str(error),
+                next_step="make room or choose another --run-dir, then run the same command again",
+            )
+        output.refusal(refused)
+        raise typer.Exit(refused.exit_code)
