@@ -1,0 +1,57 @@
+"""Judge a candidate's recording against the reference's."""
+
+from __future__ import annotations
+
+from pipeline.contract.verdict import Outcome, Verdict
+from pipeline.errors import BadInput
+from pipeline.parity.align import align
+from pipeline.parity.answers import Answers
+from pipeline.parity.figures import answer_figures, common_figures, origin
+from pipeline.parity.numbers import difference_check, validity_checks
+from pipeline.parity.task import task_checks
+from pipeline.parity.thresholds import Thresholds
+from pipeline.runtimes.recording import Recording
+
+
+def judge(
+    reference: Recording,
+    candidate: Recording,
+    thresholds: Thresholds,
+    *,
+    critical: tuple[str, ...],
+) -> Verdict:
+    """Walk the numbers gate, then the task gate; a pure function of its arguments.
+
+    Answers that are no probabilities (NaN, infinity, outside 0 to 1, not summing to 1, the same
+    for every image) end the verdict before any tolerance is asked.
+
+    Args:
+        reference: what the candidate is held to, normally Keras.
+        candidate: what was exported, in the runtime that will serve it.
+        thresholds: the limits.
+        critical: the labels whose recall is gated one by one.
+
+    Raises:
+        BadInput: the recordings are not of the same images under the same contract, or
+            `critical` names no label of theirs.
+    """
+    pair = align(reference, candidate)
+    unknown = [name for name in critical if name not in pair.labels]
+    if unknown:
+        raise BadInput(
+            "a critical class is not among the labels",
+            expected=f"one of {', '.join(pair.labels)}",
+            got=", ".join(unknown),
+        )
+    figures = common_figures(reference.facts, candidate.facts)
+    figures["thresholds"] = thresholds.model_dump()
+    checks = validity_checks("reference", pair.reference)
+    checks += validity_checks("candidate", pair.candidate)
+    if all(check.outcome is not Outcome.failed for check in checks):
+        answers = Answers.of(pair)
+        checks.append(difference_check(pair, thresholds))
+        checks += task_checks(answers, thresholds, critical)
+        figures |= answer_figures(answers, critical)
+    return Verdict.from_checks(
+        checks, reference=origin(reference), candidate=origin(candidate), figures=figures
+    )

@@ -1,0 +1,33 @@
+"""Hold the limits a candidate is judged by."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pipeline.contract.base import Frozen
+
+
+class Thresholds(Frozen):
+    """Fix how far a candidate may be from its reference; shares and probabilities, 0 to 1.
+
+    `accuracy_tolerance` bounds the difference either way; the other two tolerances bound a drop
+    only. A tolerance never asks for less than one image of the set it is measured on.
+
+    `min_top1_agreement` is 0.95 because, on 937 held-out images of this network, float16 agrees
+    with Keras at 0.99, an int8 file with corrected biases at 0.96, and a plain int8 file, whose
+    accuracy looks whole while it loses a third of the melanomas, at 0.85.
+
+    `max_mean_probability_difference` bounds the mean over images of the largest difference in
+    any class: wide enough for 8 bits, far too narrow for a wrong normalization.
+
+    Below `min_images` labelled images, or `min_critical_images` of a critical class, nothing is
+    decided and the check is inconclusive.
+    """
+
+    accuracy_tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
+    min_top1_agreement: float = Field(default=0.95, ge=0.0, le=1.0)
+    balanced_accuracy_tolerance: float = Field(default=0.02, ge=0.0, le=1.0)
+    critical_recall_tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
+    max_mean_probability_difference: float = Field(default=0.10, ge=0.0, le=1.0)
+    min_images: int = Field(default=50, ge=1)
+    min_critical_images: int = Field(default=5, ge=1)
