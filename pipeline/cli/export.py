@@ -1,0 +1,125 @@
+"""Offer `pipeline export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import (
+    DEFAULT_RUN_DIR,
+    JsonOption,
+    JunitOption,
+    RunDirOption,
+    SeedOption,
+    ToleranceOption,
+)
+from pipeline.cli.output import output
+from pipeline.contract.recipe import Io, Quantize, Recipe, default_io
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pipeline.contract.verdict import Verdict
+    from pipeline.corridor.prove import Exported
+
+_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+
+
+def export(
+    quantize: Annotated[Quantize, typer.Option(help="How to store weights and activations.")],
+    io: Annotated[
+        Io | None, typer.Option(help="Input and output type; uint8 for int8, else float32.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A .keras file; the run's own by default.")
+    ] = None,
+    representative: Annotated[
+        int, typer.Option(min=1, help="Training images that calibrate int8.")
+    ] = 200,
+    tolerance: ToleranceOption = 0.01,
+    min_runtime: Annotated[
+        str, typer.Option(help="Oldest TFLite runtime that must load the file.")
+    ] = "2.16.0",
+    junit: JunitOption = None,
+    seed: SeedOption = 0,
+    run_dir: RunDirOption = DEFAULT_RUN_DIR,
+    json: JsonOption = False,
+) -> None:
+    """Convert, quantize, describe and prove; publish the bundle only if it is proven."""
+    from pipeline.contract.run import RunDir
+    from pipeline.corridor.prove import export_and_prove
+    from pipeline.corridor.reporting import write_report
+    from pipeline.corridor.source import keras_source
+    from pipeline.parity.thresholds import Thresholds
+
+    recipe = Recipe(
+        quantize=quantize,
+        io=io or default_io(quantize),
+        representative_count=representative,
+        seed=seed,
+    )
+    thresholds = Thresholds(accuracy_tolerance=tolerance)
+    run = RunDir(run_dir)
+    with run.lock(), output.progress() as report:
+        source = keras_source(run, model)
+        exported = export_and_prove(
+            source, recipe, run, thresholds, min_runtime=min_runtime, report=report
+        )
+        write_report(run)
+    finish([exported], run.report, junit)
+
+
+def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
+    """Show the exports and raise the first refusal among them."""
+    from pipeline.contract.files import write_text_atomic
+    from pipeline.report.junit import render_junit
+
+    if junit is not None:
+        write_text_atomic(junit, render_junit({one.recipe.name: one.verdict for one in exported}))
+    refusals = [one.refusal() for one in exported]
+    refused = next((refusal for refusal in refusals if refusal is not None), None)
+    value = {
+        "exports": [
+            {
+                "recipe": one.recipe.name,
+                "folder": str(one.folder),
+                "published": one.published,
+                "resumed": one.resumed,
+                "sha256": one.manifest.files["model.tflite"].sha256,
+                "size_bytes": one.manifest.files["model.tflite"].size_bytes,
+                "min_runtime": one.manifest.min_runtime,
+                "verdict": one.verdict.model_dump(mode="json"),
+            }
+            for one in exported
+        ],
+        "report": str(report),
+    }
+    if refused is not None and output.as_json:
+        value["error"] = refused.to_dict()
+        output.result(value)
+        raise typer.Exit(refused.exit_code)
+    parts = []
+    for one in exported:
+        parts.append(verdict_table(one.verdict, one.recipe.name))
+        parts.append(
+            f"{'published' if one.published else 'NOT published, kept aside'}: {one.folder}"
+        )
+    output.result(value, *parts, f"report: {report}")
+    if refused is not None:
+        raise refused
+
+
+def verdict_table(verdict: Verdict, title: str) -> Table:
+    """Return the checks of a verdict as a table."""
+    from rich.table import Table
+
+    outcome = str(verdict.outcome)
+    table = Table(title=f"{title}: [{_STYLE[outcome]}]{outcome}[/]")
+    for column in ("gate", "check", "outcome", "evidence"):
+        table.add_column(column, overflow="fold")
+    for check in verdict.checks:
+        style = _STYLE[str(check.outcome)]
+        table.add_row(str(check.gate), check.name, f"[{style}]{check.outcome}[/]", check.evidence)
+    return table

@@ -1,0 +1,126 @@
+"""Offer `pipeline inspect`, `pipeline predict` and `pipeline report`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption
+from pipeline.cli.output import output
+
+if TYPE_CHECKING:
+    from pipeline.prediction.predict import Predictions
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="A .tflite file or a bundle.", metavar="FILE")],
+    json: JsonOption = False,
+) -> None:
+    """Show a file's tensors, quantization, metadata, operators and oldest runtime."""
+    from rich.table import Table
+
+    from pipeline.corridor.compare import tflite_file
+    from pipeline.tflite.inspect import inspect_file
+
+    inspection = inspect_file(tflite_file(model))
+    facts = Table("fact", "value", title=str(model), show_header=False)
+    for name, value in inspection.facts():
+        facts.add_row(name, value)
+    operators = Table("operator", "version", "count", "since runtime", title="Operators")
+    for operator in inspection.operators:
+        operators.add_row(
+            operator.name, str(operator.version), str(operator.count), operator.since or "unknown"
+        )
+    output.result(inspection.model_dump(mode="json"), facts, operators)
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .tflite file, a bundle or a .keras file.")],
+    images: Annotated[list[str], typer.Argument(help="Images, folders or patterns.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Classify images: the probability of each class, and the one predicted."""
+    from pipeline.errors import BadInput
+    from pipeline.prediction.predict import find_images
+    from pipeline.prediction.predict import predict as predict_stage
+
+    if csv and output.as_json:
+        raise BadInput("choose one of --csv and --json")
+    found = find_images(images)
+    with output.progress() as report:
+        predictions = predict_stage(model, found, report=report)
+    if csv:
+        _write_csv(predictions)
+    else:
+        _show(predictions)
+    if predictions.refused:
+        if not output.as_json:
+            for _, error in predictions.refused:
+                output.refusal(error)
+        raise typer.Exit(BadInput.exit_code)
+
+
+def report(run_dir: RunDirOption = DEFAULT_RUN_DIR, json: JsonOption = False) -> None:
+    """Write the HTML report of a run from what its stages left."""
+    from pipeline.contract.run import RunDir
+    from pipeline.corridor.reporting import write_report
+
+    run = RunDir(run_dir)
+    with run.lock():
+        path = write_report(run)
+    output.result({"report": str(path)}, f"report: {path}")
+
+
+def _write_csv(predictions: Predictions) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["image", "label", *predictions.labels.names])
+    for one in predictions.predictions:
+        shares = (f"{value:.6f}" for value in one.probabilities.values())
+        writer.writerow([str(one.image), one.label, *shares])
+
+
+def _show(predictions: Predictions) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pipeline.contract.manifest import NOTICE
+
+    table = Table("image", "predicted", title=escape(str(predictions.model)), caption=NOTICE)
+    for name in predictions.labels.names:
+        table.add_column(name, justify="right")
+    for one in predictions.predictions:
+        table.add_row(
+            escape(str(one.image)),
+            one.label,
+            *(
+                f"[bold]{value:.3f}[/]" if name == one.label else f"{value:.3f}"
+                for name, value in one.probabilities.items()
+            ),
+        )
+    output.result(
+        {
+            "model": str(predictions.model),
+            "model_sha256": predictions.model_sha256,
+            "notice": NOTICE,
+            "labels": list(predictions.labels.names),
+            "predictions": [
+                {
+                    "image": str(one.image),
+                    "label": one.label,
+                    "probabilities": one.probabilities,
+                }
+                for one in predictions.predictions
+            ],
+            "refused": [
+                {"image": str(path), "error": error.to_dict()}
+                for path, error in predictions.refused
+            ],
+        },
+        table,
+    )

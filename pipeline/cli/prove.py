@@ -1,0 +1,98 @@
+"""Offer `pipeline record` and `pipeline parity`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import (
+    DEFAULT_RUN_DIR,
+    JsonOption,
+    JunitOption,
+    RunDirOption,
+    ThreadsOption,
+    ToleranceOption,
+)
+from pipeline.cli.output import output
+from pipeline.contract.dataset import Split
+from pipeline.runtimes.protocol import RuntimeName
+
+
+def record(
+    model: Annotated[
+        Path | None, typer.Argument(help="A .keras or .tflite file or a bundle.")
+    ] = None,
+    runtime: Annotated[RuntimeName, typer.Option(help="Who answers.")] = RuntimeName.litert,
+    split: Annotated[Split, typer.Option(help="Which images.")] = Split.validation,
+    threads: ThreadsOption = 1,
+    run_dir: RunDirOption = DEFAULT_RUN_DIR,
+    json: JsonOption = False,
+) -> None:
+    """Record what a runtime answers on a split of the run's dataset."""
+    from pipeline.contract.run import RunDir
+    from pipeline.corridor.compare import record_model
+
+    run = RunDir(run_dir)
+    with run.lock(), output.progress() as report:
+        recording, path = record_model(run, runtime, model, split, threads=threads, report=report)
+    facts = recording.facts
+    output.result(
+        {"recording": str(path), "facts": facts.model_dump(mode="json")},
+        f"{facts.count} images answered by {facts.runtime} {facts.runtime_version}: "
+        f"p50 {facts.latency_ms_p50:.1f} ms, p90 {facts.latency_ms_p90:.1f} ms",
+        f"recording: {path}",
+    )
+
+
+def parity(
+    model: Annotated[
+        Path | None, typer.Argument(help="A .tflite file or a bundle, judged against Keras.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="A recording (JSON) to compare with.")
+    ] = None,
+    candidate: Annotated[Path | None, typer.Option(help="The recording (JSON) to judge.")] = None,
+    critical: Annotated[
+        list[str] | None,
+        typer.Option(help="Critical class; repeatable. For two recordings; MEL where it exists."),
+    ] = None,
+    tolerance: ToleranceOption = 0.01,
+    junit: JunitOption = None,
+    run_dir: RunDirOption = DEFAULT_RUN_DIR,
+    json: JsonOption = False,
+) -> None:
+    """Judge a file against Keras on the validation split, or one recording against another."""
+    from pipeline.cli.export import verdict_table
+    from pipeline.contract.files import write_text_atomic
+    from pipeline.contract.run import RunDir
+    from pipeline.corridor.compare import judge_model, judge_recordings, refusal
+    from pipeline.errors import BadInput
+    from pipeline.parity.thresholds import Thresholds
+    from pipeline.report.junit import render_junit
+
+    thresholds = Thresholds(accuracy_tolerance=tolerance)
+    if model is not None and reference is None and candidate is None:
+        run = RunDir(run_dir)
+        with run.lock(), output.progress() as report:
+            verdict = judge_model(run, model, thresholds, report=report)
+    elif model is None and reference is not None and candidate is not None:
+        verdict = judge_recordings(
+            reference, candidate, thresholds, critical=None if critical is None else tuple(critical)
+        )
+    else:
+        raise BadInput(
+            "parity needs one file, or two recordings",
+            expected="`pipeline parity BUNDLE`, or `--reference A.json --candidate B.json`",
+        )
+    if junit is not None:
+        write_text_atomic(junit, render_junit({"parity": verdict}))
+    refused = refusal(verdict)
+    value = {"verdict": verdict.model_dump(mode="json")}
+    if refused is not None and output.as_json:
+        output.result({**value, "error": refused.to_dict()})
+        raise typer.Exit(refused.exit_code)
+    output.result(value, verdict_table(verdict, "parity"))
+    if refused is not None:
+        raise refused

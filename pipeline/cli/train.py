@@ -1,0 +1,92 @@
+"""Offer `pipeline train`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, SeedOption
+from pipeline.cli.output import output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.contract.manifest import ModelManifest
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="default: frozen features, then fine-tuning; seed: the plain 128 epochs."
+        ),
+    ] = "default",
+    weights: Annotated[
+        str, typer.Option(help="imagenet (downloaded by Keras), none, or a .weights.h5 file.")
+    ] = "imagenet",
+    size_px: Annotated[int, typer.Option(help="Height and width of the model input.")] = 256,
+    width: Annotated[float, typer.Option(help="MobileNetV2 width multiplier.")] = 1.0,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs of the longest phase; the recipe's own by default."),
+    ] = None,
+    seed: SeedOption = 0,
+    run_dir: RunDirOption = DEFAULT_RUN_DIR,
+    json: JsonOption = False,
+) -> None:
+    """Train the classifier on the prepared dataset; resumes where it was ended."""
+    from pipeline.contract.image import ImageContract
+    from pipeline.contract.run import RunDir
+    from pipeline.training.request import TrainRequest
+    from pipeline.training.train import train as train_stage
+
+    run = RunDir(run_dir)
+    request = TrainRequest.model_validate(
+        {
+            "image": ImageContract(height_px=size_px, width_px=size_px),
+            "width": width,
+            "weights": weights,
+            "recipe": recipe,
+            "seed": seed,
+            "batch_size": batch_size,
+            "epochs": epochs,
+        }
+    )
+    with run.lock(), output.progress() as report:
+        manifest = train_stage(request, run, report=report)
+    show_model(manifest, run.train)
+
+
+def show_model(manifest: ModelManifest, folder: Path) -> None:
+    """Show a trained model's figures on each split."""
+    import json as json_module
+
+    from rich.table import Table
+
+    from pipeline.metrics import Metrics
+
+    texts = json_module.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = {split: Metrics.model_validate(values) for split, values in texts.items()}
+    table = Table(title="Keras model")
+    for column in ("split", "images", "accuracy", "balanced", "AUC", "calibration error"):
+        table.add_column(column, justify="left" if column == "split" else "right")
+    for split, figures in metrics.items():
+        table.add_row(
+            split,
+            str(figures.images),
+            f"{figures.accuracy:.3f}",
+            f"{figures.balanced_accuracy:.3f}",
+            "-" if figures.auc is None else f"{figures.auc:.3f}",
+            f"{figures.calibration_error:.3f}",
+        )
+    output.result(
+        {
+            "model": str(folder / "model.keras"),
+            "sha256": manifest.files["model.keras"].sha256,
+            "metrics": {split: figures.model_dump() for split, figures in metrics.items()},
+        },
+        table,
+        f"model: {folder / 'model.keras'}",
+    )

@@ -1,0 +1,119 @@
+"""Record models and judge recordings for the commands `record` and `parity`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.contract.dataset import DatasetManifest, Split
+from pipeline.contract.run import RunDir
+from pipeline.contract.verdict import Outcome, Verdict
+from pipeline.corridor.prove import BUNDLE_FILE, load_bundle
+from pipeline.corridor.source import keras_source
+from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
+from pipeline.parity.judge import judge
+from pipeline.parity.thresholds import Thresholds
+from pipeline.progress import Report, silent
+from pipeline.runtimes.ask import record
+from pipeline.runtimes.protocol import RuntimeName
+from pipeline.runtimes.recording import Recording
+from pipeline.tflite.metadata import described_model
+
+
+def record_model(
+    run: RunDir,
+    runtime: RuntimeName,
+    model: Path | None,
+    split: Split,
+    *,
+    threads: int = 1,
+    report: Report = silent,
+) -> tuple[Recording, Path]:
+    """Record one model on a split of the run's dataset.
+
+    Keras takes the run's own model where none is given. What a `.tflite` expects (size,
+    normalization, labels) is read from the file itself.
+
+    Raises:
+        BadInput: the model or the dataset is missing or refused.
+        EnvironmentProblem: the runtime is not installed, or its process died.
+    """
+    if runtime is RuntimeName.keras:
+        source = keras_source(run, model)
+        return record(
+            runtime,
+            source.path,
+            source.dataset,
+            split,
+            run,
+            image=source.image,
+            labels=source.labels,
+            threads=threads,
+            report=report,
+        )
+    if model is None:
+        raise BadInput(f"{runtime} needs a .tflite file or a bundle", next_step="pipeline export")
+    file = tflite_file(model)
+    described = described_model(file)
+    dataset = DatasetManifest.load(run.dataset)
+    return record(
+        runtime,
+        file,
+        dataset,
+        split,
+        run,
+        image=described.image,
+        labels=described.labels,
+        threads=threads,
+        report=report,
+    )
+
+
+def judge_model(
+    run: RunDir, model: Path, thresholds: Thresholds, *, report: Report = silent
+) -> Verdict:
+    """Judge a `.tflite` file or a bundle against the run's Keras model, on validation.
+
+    Raises:
+        BadInput: something is missing, refused, or belongs to another model.
+    """
+    reference, _ = record_model(run, RuntimeName.keras, None, Split.validation, report=report)
+    candidate, _ = record_model(run, RuntimeName.litert, model, Split.validation, report=report)
+    critical = DatasetManifest.load(run.dataset).labels.critical
+    return judge(reference, candidate, thresholds, critical=critical)
+
+
+def judge_recordings(
+    reference: Path, candidate: Path, thresholds: Thresholds, *, critical: tuple[str, ...] | None
+) -> Verdict:
+    """Judge one recording file against another.
+
+    Without `critical`, melanoma is critical where the labels have it.
+
+    Raises:
+        BadInput: a file is no recording, or the two cannot be compared.
+    """
+    first, second = Recording.load(reference), Recording.load(candidate)
+    if critical is None:
+        critical = tuple(name for name in ("MEL",) if name in first.facts.labels)
+    return judge(first, second, thresholds, critical=critical)
+
+
+def tflite_file(model: Path) -> Path:
+    """Return the `.tflite` of a bundle folder (checked against its manifest) or of a file."""
+    if not model.is_dir():
+        return model
+    load_bundle(model)
+    return model / BUNDLE_FILE
+
+
+def refusal(verdict: Verdict) -> PipelineError | None:
+    """Return why a verdict is not a pass, or None if it is."""
+    if verdict.passed:
+        return None
+    failed = verdict.outcome is Outcome.failed
+    kind = GateFailed if failed else Inconclusive
+    return kind(
+        "the candidate failed its gate" if failed else "the gate could not be decided",
+        expected="every check to pass",
+        got="; ".join(f"{c.name}: {c.evidence}" for c in verdict.broken()) or "no checks",
+    )

@@ -1,0 +1,123 @@
+"""Read `pipeline.toml`: one file that says what a whole run does."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+
+from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.recipe import Io, Quantize, Recipe, default_io
+from pipeline.data.prepare import Layout, OnBad
+from pipeline.errors import BadInput
+
+
+class DataConfig(Frozen):
+    """Say where the images are; no `source` means the synthetic default."""
+
+    source: str | None = None
+    layout: Layout = Layout.auto
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    on_bad: OnBad = OnBad.fail
+    isic_table: str | None = None
+    license: str = "unknown"
+    per_class: int = Field(default=80, ge=4, description="synthetic images a class")
+
+
+class TrainConfig(Frozen):
+    """Say how to train; None takes the recipe's own value."""
+
+    recipe: str = "default"
+    weights: str = "imagenet"
+    size_px: int = 256
+    width: float = 1.0
+    batch_size: int | None = None
+    epochs: int | None = None
+
+
+class ExportConfig(Frozen):
+    """Say which files to make, in order."""
+
+    quantize: tuple[Quantize, ...] = (Quantize.int8, Quantize.float16)
+    io: Io | None = Field(default=None, description="of int8; None means uint8")
+    representative_count: int = Field(default=200, ge=1)
+    min_runtime: str = "2.16.0"
+
+    def recipes(self, seed: int) -> tuple[Recipe, ...]:
+        """Return one recipe for each quantization."""
+        return tuple(
+            Recipe(
+                quantize=quantize,
+                io=self.io
+                if self.io is not None and quantize is Quantize.int8
+                else default_io(quantize),
+                representative_count=self.representative_count,
+                seed=seed,
+            )
+            for quantize in self.quantize
+        )
+
+
+class ParityConfig(Frozen):
+    """Say how far a file may be from Keras."""
+
+    tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
+
+
+class RunConfig(Frozen):
+    """Hold a whole run; `run_dir` and `data.source` are relative to the file's folder."""
+
+    run_dir: str = "artifacts/run"
+    seed: int = Field(default=0, ge=0)
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    export: ExportConfig = ExportConfig()
+    parity: ParityConfig = ParityConfig()
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read a run from a TOML file, with its paths made absolute.
+
+        Raises:
+            BadInput: the file is missing, not TOML, or names something unknown.
+        """
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadInput(
+                "cannot read the run's configuration", where=str(path), got=str(error)
+            ) from error
+        try:
+            config = cls.model_validate(values)
+        except ValidationError as error:
+            raise BadInput(
+                "the run's configuration is not valid",
+                where=str(path),
+                got=first_problem(error),
+                next_step="see the example in the README, section Stages",
+            ) from error
+        return config.relative_to(path.resolve().parent)
+
+    def relative_to(self, folder: Path) -> Self:
+        """Return this configuration with its relative paths taken from `folder`."""
+
+        def absolute(value: str | None) -> str | None:
+            return None if value is None else str(folder / value)
+
+        weights = self.train.weights
+        if weights not in ("imagenet", "none"):
+            weights = str(folder / weights)
+        return self.model_copy(
+            update={
+                "run_dir": str(folder / self.run_dir),
+                "data": self.data.model_copy(
+                    update={
+                        "source": absolute(self.data.source),
+                        "isic_table": absolute(self.data.isic_table),
+                    }
+                ),
+                "train": self.train.model_copy(update={"weights": weights}),
+            }
+        )

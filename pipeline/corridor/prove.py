@@ -1,0 +1,163 @@
+"""Export a file, prove it against Keras, and publish it only if it is proven."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.contract.dataset import Split
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.recipe import Recipe
+from pipeline.contract.run import RunDir, publish_dir, staging_dir
+from pipeline.contract.verdict import Outcome, Verdict
+from pipeline.corridor.source import KerasSource
+from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
+from pipeline.export.bundle import build
+from pipeline.parity.judge import judge
+from pipeline.parity.thresholds import Thresholds
+from pipeline.progress import Report, silent
+from pipeline.runtimes.ask import record
+from pipeline.runtimes.protocol import RuntimeName
+
+VERDICT = "verdict.json"
+BUNDLE_FILE = "model.tflite"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Hold what became of one export: `folder` is the bundle, published or kept aside."""
+
+    recipe: Recipe
+    folder: Path
+    published: bool
+    resumed: bool
+    verdict: Verdict
+    manifest: BundleManifest
+
+    def refusal(self) -> PipelineError | None:
+        """Return why this export was not published, or None if it was."""
+        if self.published:
+            return None
+        kind = GateFailed if self.verdict.outcome is Outcome.failed else Inconclusive
+        broken = self.verdict.broken()
+        return kind(
+            f"{self.recipe.name} is not published: "
+            + ("it failed its gate" if kind is GateFailed else "its gate could not be decided"),
+            where=str(self.folder),
+            expected="every check to pass",
+            got="; ".join(f"{check.name}: {check.evidence}" for check in broken) or "no checks",
+            next_step="read the report; float16 is the recipe that changes least",
+        )
+
+
+def export_and_prove(
+    source: KerasSource,
+    recipe: Recipe,
+    run: RunDir,
+    thresholds: Thresholds,
+    *,
+    min_runtime: str,
+    report: Report = silent,
+) -> Exported:
+    """Build a bundle, walk the structure, numbers and task gates, publish or keep it aside.
+
+    A published bundle that was made from exactly these inputs and judged by these thresholds is
+    returned as it is. A rejected one replaces an earlier rejected one of the same recipe; an
+    earlier published one, proven for its own model, stays.
+
+    Raises:
+        BadInput: the model, the dataset or an image is refused.
+        EnvironmentProblem: a tool could not run.
+    """
+    asked = {
+        "model": sha256_file(source.path),
+        "dataset": source.dataset.digest(),
+        "recipe": recipe.digest(),
+        "image": source.image.digest(),
+        "labels": source.labels.digest(),
+        "thresholds": thresholds.digest(),
+        "min_runtime": min_runtime,
+    }
+    earlier = _published(run.bundle(recipe.name), recipe, asked)
+    if earlier is not None:
+        return earlier
+    with staging_dir(run.bundle(recipe.name)) as staging:
+        built = build(
+            source.path,
+            recipe,
+            run,
+            staging,
+            dataset=source.dataset,
+            labels=source.labels,
+            image=source.image,
+            min_runtime=min_runtime,
+            report=report,
+        )
+        verdict = Verdict.from_checks(built.checks)
+        if verdict.passed:
+            verdict = _prove(source, staging / BUNDLE_FILE, run, thresholds, verdict, report)
+        verdict = verdict.model_copy(update={"candidate": {**verdict.candidate, "asked": asked}})
+        verdict.save(staging / VERDICT)
+        published = verdict.passed
+        target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
+        publish_dir(staging, target)
+    return Exported(recipe, target, published, False, verdict, built.manifest)
+
+
+def _prove(
+    source: KerasSource,
+    model: Path,
+    run: RunDir,
+    thresholds: Thresholds,
+    structure: Verdict,
+    report: Report,
+) -> Verdict:
+    recordings = [
+        record(
+            runtime,
+            file,
+            source.dataset,
+            Split.validation,
+            run,
+            image=source.image,
+            labels=source.labels,
+            report=report,
+        )[0]
+        for runtime, file in ((RuntimeName.keras, source.path), (RuntimeName.litert, model))
+    ]
+    judged = judge(recordings[0], recordings[1], thresholds, critical=source.labels.critical)
+    return Verdict.from_checks(
+        (*structure.checks, *judged.checks),
+        reference=judged.reference,
+        candidate=judged.candidate,
+        figures=judged.figures,
+    )
+
+
+def _published(folder: Path, recipe: Recipe, asked: dict[str, str]) -> Exported | None:
+    if not (folder / VERDICT).is_file() or not (folder / "manifest.json").is_file():
+        return None
+    verdict = Verdict.load(folder / VERDICT)
+    if not verdict.passed or verdict.candidate.get("asked") != asked:
+        return None
+    manifest = load_bundle(folder)
+    return Exported(recipe, folder, True, True, verdict, manifest)
+
+
+def load_bundle(folder: Path) -> BundleManifest:
+    """Read a bundle's manifest and check every file against it.
+
+    Raises:
+        BadInput: this is no bundle, or a file is missing or was changed.
+    """
+    if not (folder / "manifest.json").is_file():
+        raise BadInput(
+            "this folder is not a bundle",
+            where=str(folder),
+            expected="model.tflite with manifest.json",
+            next_step="pipeline export",
+        )
+    manifest = BundleManifest.load(folder / "manifest.json")
+    manifest.check_files(folder)
+    return manifest

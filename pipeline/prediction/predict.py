@@ -1,0 +1,134 @@
+"""Classify image files with a `.tflite` file, a bundle or a `.keras` model."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.manifest import BundleManifest, ModelManifest
+from pipeline.errors import BadInput, PipelineError
+from pipeline.imaging.decode import IMAGE_SUFFIXES
+from pipeline.progress import Report, silent
+from pipeline.runtimes.ask import ask
+from pipeline.runtimes.protocol import RuntimeName
+from pipeline.tflite.metadata import described_model
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Hold one image's answer: the winning label and a probability (0 to 1) for each."""
+
+    image: Path
+    label: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Hold the answers, the images that were refused with their reasons, and the model used."""
+
+    model: Path
+    model_sha256: str
+    labels: Labels
+    image: ImageContract
+    predictions: tuple[Prediction, ...]
+    refused: tuple[tuple[Path, PipelineError], ...]
+
+
+def predict(model: Path, images: list[Path], *, report: Report = silent) -> Predictions:
+    """Answer each image with the probability of every class.
+
+    Everything about a `.tflite` is read from the file's own metadata; a `.keras` file needs the
+    manifest that `pipeline train` writes beside it.
+
+    Raises:
+        BadInput: the model is missing, refused, or says too little about itself.
+        EnvironmentProblem: the runtime could not run.
+    """
+    file, runtime, image, labels = _open(model)
+    answers = ask(
+        runtime,
+        file,
+        [(path, None) for path in images],
+        image=image,
+        labels=labels.names,
+        collect_bad=True,
+        report=report,
+    )
+    predictions = tuple(
+        Prediction(
+            images[index],
+            labels.names[int(np.argmax(row))],
+            {name: float(value) for name, value in zip(labels.names, row, strict=True)},
+        )
+        for index, row in zip(answers.answered.tolist(), answers.probabilities, strict=True)
+    )
+    refused = tuple((images[index], error) for index, error in sorted(answers.bad.items()))
+    return Predictions(file, sha256_file(file), labels, image, predictions, refused)
+
+
+def find_images(arguments: list[str]) -> list[Path]:
+    """Expand files, folders (recursively) and glob patterns into image files, in order, once each.
+
+    A named file is taken whatever its suffix; folders and patterns give files with a known image
+    suffix.
+
+    Raises:
+        BadInput: an argument names nothing, or there is no image at all.
+    """
+    found: dict[Path, None] = {}
+    for argument in arguments:
+        path = Path(argument)
+        if path.is_dir():
+            matches = [file for file in sorted(path.rglob("*")) if _is_image(file)]
+        elif path.exists():
+            matches = [path]
+        else:
+            named = [Path(name) for name in sorted(glob.glob(argument, recursive=True))]
+            matches = [file for file in named if _is_image(file)]
+        if not matches:
+            raise BadInput(
+                "no image here",
+                where=argument,
+                expected="an image file, a folder of images, or a pattern such as 'photos/*.jpg'",
+            )
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def _is_image(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _open(model: Path) -> tuple[Path, RuntimeName, ImageContract, Labels]:
+    if not model.exists():
+        raise BadInput("there is no model here", where=str(model))
+    if model.suffix == ".keras":
+        return _open_keras(model)
+    file = model
+    if model.is_dir():
+        manifest = BundleManifest.load(model / "manifest.json")
+        manifest.check_files(model)
+        file = model / "model.tflite"
+    described = described_model(file)
+    return file, RuntimeName.litert, described.image, described.labels
+
+
+def _open_keras(model: Path) -> tuple[Path, RuntimeName, ImageContract, Labels]:
+    manifest_path = model.parent / "manifest.json"
+    if not manifest_path.exists():
+        raise BadInput(
+            "a .keras file does not say what its outputs mean",
+            where=str(model),
+            expected=f"its manifest at {manifest_path}",
+            next_step="use the model where `pipeline train` put it, or export it",
+        )
+    manifest = ModelManifest.load(manifest_path)
+    manifest.check_files(model.parent)
+    return model, RuntimeName.keras, manifest.image, manifest.labels

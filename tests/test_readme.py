@@ -1,0 +1,49 @@
+"""Hold the README to what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_ci_calls_exactly_the_readme_test_command() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    (command,) = [block.strip() for block in blocks if block.strip().endswith("pytest")]
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_sections_stand_in_the_agreed_order() -> None:
+    assert re.findall(r"^## (.*)$", README, flags=re.MULTILINE) == [
+        "What it proves",
+        "Quickstart",
+        "Stages",
+        "The artifact contract",
+        "Android",
+        "Limits",
+        "Troubleshooting",
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "docs" / "adr").glob("0*")))
+def test_every_decision_record_is_listed(name: str) -> None:
+    assert f"({name})" in (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
+    from pipeline.corridor.config import RunConfig
+
+    (text,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    path = tmp_path / "pipeline.toml"
+    path.write_text(text, encoding="utf-8")
+    config = RunConfig.from_toml(path)
+    defaults = RunConfig().relative_to(tmp_path)
+    assert config.data.source == str(tmp_path / "images")
+    expected = defaults.model_copy(
+        update={"data": defaults.data.model_copy(update={"source": config.data.source})}
+    )
+    assert config == expected
