@@ -28,6 +28,14 @@ class Pair:
     reference: npt.NDArray[np.float32]
     candidate: npt.NDArray[np.float32]
 
+    def of_true_class(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return truth, reference and candidate probability of it, (labelled images,) each."""
+        rows = np.flatnonzero(self.truth >= 0)
+        truth = self.truth[rows]
+        return truth, self.reference[rows, truth], self.candidate[rows, truth]
+
 
 def align(reference: Recording, candidate: Recording) -> Pair:
     """Put the candidate's rows in the reference's order.

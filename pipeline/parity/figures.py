@@ -64,7 +64,7 @@ def answer_figures(answers: Answers, critical: tuple[str, ...]) -> dict[str, Any
         "top1_agreement": {
             "share": agreed / total,
             "images": agreed,
-            "wilson_95": wilson_95(agreed, total),
+            "wilson_95": list(wilson_95(agreed, total)),
         },
         "ties": {
             "reference": int(answers.reference.tied.sum()),
@@ -87,7 +87,7 @@ def _labelled_figures(answers: Answers, critical: tuple[str, ...]) -> dict[str, 
             name: {
                 "share": side.hits / total,
                 "images": side.hits,
-                "wilson_95": wilson_95(side.hits, total),
+                "wilson_95": list(wilson_95(side.hits, total)),
             }
             for name, side in sides.items()
         },
@@ -116,7 +116,7 @@ def _labelled_figures(answers: Answers, critical: tuple[str, ...]) -> dict[str, 
 
 def _flips(answers: Answers) -> list[dict[str, Any]]:
     pair, labels = answers.pair, answers.pair.labels
-    listed = []
+    listed: list[dict[str, Any]] = []
     for row in np.flatnonzero(~answers.agreed).tolist():
         was = int(answers.reference.chosen[row])
         became = int(answers.candidate.chosen[row])

@@ -30,7 +30,7 @@ def validity_checks(side: str, probabilities: Probabilities) -> list[Check]:
     count = len(probabilities)
     broken = int((~np.isfinite(probabilities)).any(axis=1).sum())
     finite = compare(
-        f"{side}_finite",
+        f"{side}_not_finite",
         Gate.numbers,
         broken,
         "==",
@@ -77,7 +77,7 @@ def _in_range(side: str, probabilities: Probabilities) -> Check:
     outside = ((probabilities < -_ROUNDING) | (probabilities > 1 + _ROUNDING)).any(axis=1)
     count = int(outside.sum())
     return compare(
-        f"{side}_in_range",
+        f"{side}_out_of_range",
         Gate.numbers,
         count,
         "==",
@@ -101,7 +101,7 @@ def _sums_to_one(side: str, probabilities: Probabilities) -> Check:
     off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1)
     kind = "8-bit steps of 1/256, one a class" if is_8_bit else "float values"
     return compare(
-        f"{side}_sums_to_one",
+        f"{side}_sum_error",
         Gate.numbers,
         float(off.max()),
         "<=",
@@ -117,12 +117,12 @@ def _sums_to_one(side: str, probabilities: Probabilities) -> Check:
 def _varies(side: str, probabilities: Probabilities) -> Check:
     distinct = len(np.unique(probabilities, axis=0))
     return compare(
-        f"{side}_varies",
+        f"{side}_distinct_answers",
         Gate.numbers,
         distinct,
         ">=",
         2,
-        unit="distinct answers",
+        unit="answers",
         evidence=f"{distinct} distinct answers of the {side} to {len(probabilities)} images",
         undecided="one image tells nothing" if len(probabilities) == 1 else None,
     )

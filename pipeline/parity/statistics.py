@@ -40,4 +40,4 @@ def mcnemar_exact(lost: int, gained: int) -> float:
     for k in range(min(lost, gained) + 1):
         tail += term
         term = term * (total - k) // (k + 1)
-    return min(1.0, 2 * tail / 2**total)
+    return min(1.0, 2 * tail / (1 << total))

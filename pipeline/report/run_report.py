@@ -1,0 +1,55 @@
+"""Hold everything the HTML report shows; every part but the verdicts may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.manifest import BundleManifest, ModelManifest
+from pipeline.contract.verdict import Verdict
+from pipeline.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class TrueClassPoints:
+    """Hold the probability each side gave the true class of each labelled image.
+
+    truth: int64 (n,), label indices; reference, candidate: float32 (n,), 0 to 1.
+    """
+
+    truth: npt.NDArray[np.int64]
+    reference: npt.NDArray[np.float32]
+    candidate: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class BundleResult:
+    """Hold what became of one recipe; `published` or `rejected` is where its folder is."""
+
+    name: str
+    verdict: Verdict
+    manifest: BundleManifest | None = None
+    published: str | None = None
+    rejected: str | None = None
+    points: TrueClassPoints | None = None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Hold one run.
+
+    metrics: the Keras model's figures by split.
+    history: one row an epoch, column name to value; columns `x` and `val_x` share a plot, a
+        column `epoch` and any that is no number are left out.
+    """
+
+    title: str
+    bundles: Sequence[BundleResult]
+    dataset: DatasetManifest | None = None
+    model: ModelManifest | None = None
+    metrics: Mapping[str, Metrics] = field(default_factory=dict)
+    history: Sequence[Mapping[str, float | str]] = ()
