@@ -1,0 +1,87 @@
+"""Walk the image files of a source folder without leaving it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.contract.dataset import Finding
+from pipeline.data.intake import EXAMPLES, ProblemBook
+from pipeline.errors import BadInput
+from pipeline.imaging.decode import IMAGE_SUFFIXES
+
+
+@dataclass
+class Tree:
+    """Look at the files under `root` (resolved), noting what leads out of it or is no image."""
+
+    root: Path
+    book: ProblemBook = field(default_factory=ProblemBook)
+    ignored: list[str] = field(default_factory=list)
+
+    def images(self, folder: Path, *, deep: bool) -> list[str]:
+        """Return the image files in `folder`, as sorted paths under the root.
+
+        Args:
+            folder: a folder under the root.
+            deep: look into its subfolders too.
+        """
+        return sorted(self._walk(folder, deep))
+
+    def inside(self, path: Path) -> bool:
+        """Tell whether a path stays under the root when links are followed."""
+        return path.resolve().is_relative_to(self.root)
+
+    def name(self, path: Path) -> str:
+        """Return a path as it is written under the root, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+    def finding(self) -> tuple[Finding, ...]:
+        """Return the files that were left alone, if any."""
+        if not self.ignored:
+            return ()
+        return (
+            Finding(
+                kind="ignored_file",
+                message="files that are no JPEG, PNG, WebP, BMP or TIFF, or are hidden, are "
+                "not part of the dataset",
+                count=len(self.ignored),
+                examples=tuple(sorted(self.ignored)[:EXAMPLES]),
+            ),
+        )
+
+    def _walk(self, folder: Path, deep: bool) -> Iterator[str]:
+        for entry in self._entries(folder):
+            name = self.name(entry)
+            if entry.is_symlink() and not self.inside(entry):
+                self.book.add("symlink_outside", "lead out of the folder by a link", name)
+            elif entry.is_dir():
+                # A link to a folder inside the tree is not followed: its images are read where
+                # they are.
+                if deep and not entry.is_symlink():
+                    yield from self._walk(entry, deep)
+            elif entry.name.startswith(".") or entry.suffix.lower() not in IMAGE_SUFFIXES:
+                self.ignored.append(_printable(name))
+            elif _printable(name) != name:
+                self.book.add(
+                    "name_not_utf8", "have a name that is not UTF-8", _printable(name)
+                )
+            else:
+                yield name
+
+    def _entries(self, folder: Path) -> list[Path]:
+        try:
+            return sorted(folder.iterdir())
+        except OSError as error:
+            raise BadInput("cannot list a folder", where=str(folder), got=str(error)) from error
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+def subfolders(root: Path) -> list[Path]:
+    """Return the folders directly in `root` that are not hidden, by name."""
+    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
