@@ -24,7 +24,7 @@ def recall_bars(recall: Mapping[str, Mapping[str, Any]]) -> Markup:
     """
     left, width, row, top = 150, 330, 40, 12
     bottom = top + row * len(recall)
-    parts = [_x_grid(left, width, top, bottom)]
+    parts = [_x_grid(left, width, top, bottom, [f"{100 * tick:g}%" for tick in _TICKS])]
     for i, (label, values) in enumerate(recall.items()):
         y = top + row * i
         critical = bool(values["critical"])
@@ -86,9 +86,10 @@ def true_class_scatter(
         # One path with a round dot for each point is far smaller than as many circles.
         dot = f"M{left + size * x:.1f} {top + size * (1 - y):.1f}h0"
         (marked if truth in gated else ordinary).append(dot)
+    names = [f"{tick:g}" for tick in _TICKS]
     parts = [
-        _x_grid(left, size, top, top + size),
-        _y_grid(left, size, top, size, _TICKS, [f"{tick:g}" for tick in _TICKS]),
+        _x_grid(left, size, top, top + size, names),
+        _y_grid(left, size, top, size, names),
         element("path", class_="diagonal", d=f"M{left} {top + size}L{left + size} {top}"),
         element("path", class_="dots", d="".join(ordinary)),
         element("path", class_="dots gated", d="".join(marked)),
@@ -125,7 +126,7 @@ def curves(name: str, series: Mapping[str, Sequence[float | None]]) -> Markup:
     epochs = max(len(values) for values in series.values())
     step = width / max(1, epochs - 1)
     ticks = [low + span * share for share in _TICKS]
-    parts = [_y_grid(left, width, top, height, _TICKS, [f"{tick:.3g}" for tick in ticks])]
+    parts = [_y_grid(left, width, top, height, [f"{tick:.3g}" for tick in ticks])]
     for side, values in zip(("reference", "candidate"), series.values(), strict=False):
         path, pen_down = "", False
         for i, value in enumerate(values):
@@ -177,27 +178,20 @@ def _svg(width: int, height: int, description: str, parts: Sequence[Markup]) -> 
     )
 
 
-def _x_grid(left: int, width: int, top: int, bottom: int) -> Markup:
+def _x_grid(left: int, width: int, top: int, bottom: int, names: Sequence[str]) -> Markup:
     lines = "".join(f"M{left + width * tick:g} {top}V{bottom}" for tick in _TICKS)
     labels = (
-        _text(left + width * tick, bottom + 18, f"{tick:g}", class_="tick", text_anchor="middle")
-        for tick in _TICKS
+        _text(left + width * tick, bottom + 18, name, class_="tick", text_anchor="middle")
+        for tick, name in zip(_TICKS, names, strict=True)
     )
     return join((element("path", class_="grid", d=lines), *labels))
 
 
-def _y_grid(
-    left: int,
-    width: int,
-    top: int,
-    height: int,
-    shares: Sequence[float],
-    names: Sequence[str],
-) -> Markup:
-    lines = "".join(f"M{left} {top + height * (1 - share):g}h{width}" for share in shares)
+def _y_grid(left: int, width: int, top: int, height: int, names: Sequence[str]) -> Markup:
+    lines = "".join(f"M{left} {top + height * (1 - tick):g}h{width}" for tick in _TICKS)
     labels = (
-        _text(left - 8, top + height * (1 - share) + 4, name, class_="tick", text_anchor="end")
-        for share, name in zip(shares, names, strict=True)
+        _text(left - 8, top + height * (1 - tick) + 4, name, class_="tick", text_anchor="end")
+        for tick, name in zip(_TICKS, names, strict=True)
     )
     return join((element("path", class_="grid", d=lines), *labels))
 

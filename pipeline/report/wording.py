@@ -61,7 +61,7 @@ def amount(value: float | None, unit: str) -> str:
         return f"{100 * value:.2f}%"
     if unit == "probability":
         return f"{value:.4f}"
-    if unit == "bytes":
+    if unit == "bytes" and value >= 1e3:
         return f"{value / 1e6:.2f} MB" if value >= 1e6 else f"{value / 1e3:.1f} kB"
     if unit == "ms":
         return f"{value:.1f} ms"
