@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
-from pipeline.progress import ProgressEvent, Report
+from pipeline.progress import ProgressEvent, Report, silent
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -73,7 +73,7 @@ class Output:
     def progress(self) -> Iterator[Report]:
         """Yield a progress callback: bars on a terminal, a line a step elsewhere."""
         if self.as_json:
-            yield lambda event: None
+            yield silent
         elif sys.stderr.isatty():
             with self._bars() as report:
                 yield report

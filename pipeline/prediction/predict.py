@@ -90,7 +90,9 @@ def find_images(arguments: list[str]) -> list[Path]:
         elif path.exists():
             matches = [path]
         else:
-            named = [Path(name) for name in sorted(glob.glob(argument, recursive=True))]
+            # Path.glob takes no absolute pattern.
+            names = glob.glob(argument, recursive=True)  # noqa: PTH207
+            named = [Path(name) for name in sorted(names)]
             matches = [file for file in named if _is_image(file)]
         if not matches:
             raise BadInput(
