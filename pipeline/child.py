@@ -64,29 +64,39 @@ def run_child(
         package_root = str(Path(__file__).resolve().parent.parent)
         paths = [package_root, *filter(None, child_env.get("PYTHONPATH", "").split(os.pathsep))]
         child_env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-        with log_path.open("wb") as log_stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.child", target, folder, str(write_fd)],
-                stdin=subprocess.DEVNULL,
-                stdout=log_stream,
-                stderr=subprocess.STDOUT,
-                env=child_env,
-                pass_fds=(write_fd,),
-            )
-        os.close(write_fd)
-        reader = threading.Thread(target=_pump, args=(read_fd, report), daemon=True)
+        # -P: a json.py or a pipeline/ in the working folder must not stand in for ours.
+        command = [sys.executable, "-P", "-m", "pipeline.child", target, folder]
+        try:
+            with log_path.open("wb") as log_stream:
+                process = subprocess.Popen(
+                    [*command, str(write_fd), str(os.getpid())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log_stream,
+                    stderr=subprocess.STDOUT,
+                    env=child_env,
+                    pass_fds=(write_fd,),
+                )
+        except OSError:
+            os.close(read_fd)
+            raise
+        finally:
+            os.close(write_fd)
+        reporting: list[Exception] = []
+        reader = threading.Thread(target=_pump, args=(read_fd, report, reporting), daemon=True)
         reader.start()
         try:
             code = process.wait(timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
             raise EnvironmentProblem(
-                f"{target} took longer than {timeout_s:.0f} s", where=str(log_path)
+                f"{target} took longer than {timeout_s:g} s", where=str(log_path)
             ) from error
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
             reader.join(timeout=5)
+        if reporting:
+            raise reporting[0]
         return _result(target, work, code, asked, log_path)
 
 
@@ -127,16 +137,20 @@ def _tail(log: Path) -> str:
     return text[-_LOG_TAIL_CHARS:] or "nothing was logged"
 
 
-def _pump(read_fd: int, report: Report) -> None:
+def _pump(read_fd: int, report: Report, failures: list[Exception]) -> None:
+    # Reads to the end whatever happens: a child whose pipe nobody empties would stand still.
     with os.fdopen(read_fd, "r", encoding="utf-8") as stream:
         for line in stream:
-            task, done, total, detail = json.loads(line)
-            report(ProgressEvent(task, done, total, detail))
+            if failures or not line.endswith("\n"):
+                continue
+            try:
+                task, done, total, detail = json.loads(line)
+                report(ProgressEvent(task, done, total, detail))
+            except Exception as error:
+                failures.append(error)
 
 
-def _die_with_parent() -> None:
-    parent = os.getppid()
-
+def _die_with_parent(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
@@ -145,8 +159,8 @@ def _die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _main(target: str, folder: str, events_fd: int) -> int:
-    _die_with_parent()
+def _main(target: str, folder: str, events_fd: int, parent: int) -> int:
+    _die_with_parent(parent)
     work = Path(folder)
     request = json.loads((work / "request.json").read_text(encoding="utf-8"))
     answer: dict[str, Any] = {"request_sha256": sha256_json(request)}
@@ -171,7 +185,7 @@ def _main(target: str, folder: str, events_fd: int) -> int:
 
 
 if __name__ == "__main__":
-    exit_code = _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    exit_code = _main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     sys.stdout.flush()
     sys.stderr.flush()
     # Native libraries abort in their destructors at interpreter exit; the result is written.

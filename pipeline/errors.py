@@ -85,7 +85,7 @@ class Inconclusive(PipelineError):
 
 
 _BY_KIND: dict[str, type[PipelineError]] = {
-    cls.kind: cls for cls in (GateFailed, BadInput, EnvironmentProblem, Inconclusive)
+    cls.kind: cls for cls in (PipelineError, GateFailed, BadInput, EnvironmentProblem, Inconclusive)
 }
 
 

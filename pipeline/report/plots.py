@@ -122,7 +122,7 @@ def curves(name: str, series: Mapping[str, Sequence[float | None]]) -> Markup:
     left, top, width, height = 56, 12, 330, 190
     known = [value for values in series.values() for value in values if value is not None]
     low, high = min(known), max(known)
-    span = (high - low) or 1.0
+    span = (high - low) or abs(high) or 1.0
     epochs = max(len(values) for values in series.values())
     step = width / max(1, epochs - 1)
     ticks = [low + span * share for share in _TICKS]

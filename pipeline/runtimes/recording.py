@@ -95,7 +95,7 @@ class Recording:
                 recording = cls(
                     facts, arrays["image_ids"], arrays["truth"], arrays["probabilities"]
                 )
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise BadInput("not a recording", where=str(npz_path), got=str(error)) from error
         recording.check(str(json_path))
         return recording
@@ -114,6 +114,8 @@ class Recording:
             problem = f"probabilities of type {self.probabilities.dtype}, not float32"
         elif self.image_ids.shape != (count,) or self.truth.shape != (count,):
             problem = "as many ids and labels as probabilities are needed"
+        elif self.image_ids.dtype.kind != "U" or self.truth.dtype != np.int64:
+            problem = f"ids of type {self.image_ids.dtype} and labels of type {self.truth.dtype}"
         elif len(set(self.image_ids.tolist())) != count:
             problem = "an image id repeats"
         elif int(self.truth.min()) < -1 or int(self.truth.max()) >= classes:
