@@ -15,11 +15,15 @@ from pipeline.imaging.decode import IMAGE_SUFFIXES
 
 @dataclass
 class Tree:
-    """Look at the files under `root` (resolved), noting what leads out of it or is no image."""
+    """Look at the files under `root` (resolved), noting what leads out of it or is no image.
+
+    `ignored` lists paths; `refused` holds the names, without suffix, of files in the book.
+    """
 
     root: Path
     book: ProblemBook = field(default_factory=ProblemBook)
     ignored: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
 
     def images(self, folder: Path, *, deep: bool) -> list[str]:
         """Return the image files in `folder`, as sorted paths under the root.
@@ -38,7 +42,7 @@ class Tree:
         """Return a path as it is written under the root, with forward slashes."""
         return path.relative_to(self.root).as_posix()
 
-    def finding(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """Return the files that were left alone, if any."""
         if not self.ignored:
             return ()
@@ -57,6 +61,7 @@ class Tree:
             name = self.name(entry)
             if entry.is_symlink() and not self.inside(entry):
                 self.book.add("symlink_outside", "lead out of the folder by a link", name)
+                self.refused.add(entry.stem)
             elif entry.is_dir():
                 # A link to a folder inside the tree is not followed: its images are read where
                 # they are.
@@ -65,9 +70,7 @@ class Tree:
             elif entry.name.startswith(".") or entry.suffix.lower() not in IMAGE_SUFFIXES:
                 self.ignored.append(_printable(name))
             elif _printable(name) != name:
-                self.book.add(
-                    "name_not_utf8", "have a name that is not UTF-8", _printable(name)
-                )
+                self.book.add("name_not_utf8", "have a name that is not UTF-8", _printable(name))
             else:
                 yield name
 

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import Finding
 from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.data.choices import OnBad
@@ -66,6 +69,11 @@ class ProblemBook:
         self._images.setdefault(kind, []).append(image)
         self._words.setdefault(kind, (message, next_step))
 
+    @property
+    def count(self) -> int:
+        """Return how many problems were recorded."""
+        return sum(len(images) for images in self._images.values())
+
     def problems(self) -> tuple[Problem, ...]:
         """Return one problem a kind, the images in order of name."""
         return tuple(
@@ -103,23 +111,56 @@ def settle(problems: tuple[Problem, ...], on_bad: OnBad, where: Path) -> tuple[F
     )
 
 
-def labels_of(names: set[str]) -> Labels:
-    """Order class names: the ISIC 2019 order when all 8 are there, otherwise sorted.
-
-    Names of ISIC 2019 keep their full names and MEL stays critical.
+def require_items(items: list[Item], book: ProblemBook, where: Path) -> None:
+    """Refuse a table of which no image can be used.
 
     Raises:
-        ValueError: fewer than two names, or one that is no plain word.
+        BadInput: `items` is empty.
     """
+    if not items:
+        problems = book.problems()
+        raise BadInput(
+            "no image of the table can be used",
+            where=str(where),
+            got="; ".join(f"{len(p.images)} {p.message}" for p in problems) or "an empty table",
+            next_step="put the images of the table beside it",
+        )
+
+
+def choose_labels(names: set[str], given: Labels | None, where: Path) -> Labels:
+    """Order class names: as given, else as ISIC 2019 when all 8 are there, else sorted.
+
+    Names of ISIC 2019 keep their full names, and MEL stays critical.
+
+    Raises:
+        BadInput: a name is not among the given labels or no plain word, or there are fewer than
+            two.
+    """
+    if given is not None:
+        unknown = sorted(names - set(given.names))
+        if unknown:
+            raise BadInput(
+                f"unknown class name {', '.join(unknown[:EXAMPLES])}",
+                where=str(where),
+                expected=", ".join(given.names),
+            )
+        return given
     if names == set(ISIC_2019.names):
         return ISIC_2019
-    if not names <= set(ISIC_2019.names):
-        return Labels(names=tuple(sorted(names)))
-    return Labels(
-        names=tuple(sorted(names)),
-        critical=tuple(name for name in ISIC_2019.critical if name in names),
-        full_names={name: ISIC_2019.full_names[name] for name in sorted(names)},
-    )
+    known = names <= set(ISIC_2019.names)
+    try:
+        return Labels(
+            names=tuple(sorted(names)),
+            critical=tuple(n for n in ISIC_2019.critical if known and n in names),
+            full_names={n: ISIC_2019.full_names[n] for n in sorted(names)} if known else {},
+        )
+    except ValidationError as error:
+        raise BadInput(
+            "the class names cannot be labels",
+            where=str(where),
+            expected="at least two plain words: letters, digits, space and _.+-",
+            got=first_problem(error),
+        ) from error
 
 
 def source_of(path: str) -> str:

@@ -1,0 +1,98 @@
+"""Read a folder per class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.contract.dataset import Finding
+from pipeline.contract.labels import Labels
+from pipeline.data.files import Tree, subfolders
+from pipeline.data.intake import EXAMPLES, Intake, Item, choose_labels, source_of
+from pipeline.data.table import read_table
+from pipeline.errors import BadInput
+
+GROUPS_CSV = "groups.csv"
+
+
+def read_folder(root: Path, labels: Labels | None) -> Intake:
+    """Read images from one folder per class, at any depth; the folder names are the labels.
+
+    An image is its own group (its path without the suffix, so that `NV/1.jpg` and `MEL/1.jpg`
+    are two lesions), unless `groups.csv` in `root` gives it another; there, `image` is the path
+    under `root`.
+
+    Raises:
+        BadInput: fewer than two class folders, an empty one, a folder name that is no label, or
+            a bad `groups.csv`.
+    """
+    tree = Tree(root)
+    found: dict[str, list[str]] = {}
+    for folder in subfolders(root):
+        if not tree.inside(folder):
+            tree.book.add("symlink_outside", "lead out of the folder by a link", folder.name)
+            found[folder.name] = []
+            continue
+        problems = tree.book.count
+        found[folder.name] = tree.images(folder, deep=True)
+        if not found[folder.name] and tree.book.count == problems:
+            raise BadInput(
+                "a class folder has no images",
+                where=str(folder),
+                expected="JPEG, PNG, WebP, BMP or TIFF files",
+                next_step="add images of this class or remove its folder",
+            )
+    if len(found) < 2:
+        raise BadInput(
+            "a dataset needs a folder for each of at least two classes",
+            where=str(root),
+            got=", ".join(found) or "no folders",
+        )
+    chosen = choose_labels(set(found), labels, root)
+    empty = [name for name in chosen.names if name not in found]
+    if empty:
+        raise BadInput(f"there is no folder for the class {', '.join(empty)}", where=str(root))
+    tree.ignored += tree.images(root, deep=False)
+    paths = [path for images in found.values() for path in images]
+    groups, findings = _read_groups(tree, paths)
+    items = tuple(
+        Item(path, label, groups.get(path, path.rpartition(".")[0]), source_of(path))
+        for label, images in sorted(found.items())
+        for path in images
+    )
+    ignored = [name for name in tree.ignored if name != GROUPS_CSV]
+    tree.ignored[:] = ignored
+    return Intake(
+        layout="folder",
+        labels=chosen,
+        items=tuple(sorted(items, key=lambda item: item.path)),
+        problems=tree.book.problems(),
+        findings=(*tree.findings(), *findings),
+    )
+
+
+def _read_groups(tree: Tree, paths: Sequence[str]) -> tuple[dict[str, str], tuple[Finding, ...]]:
+    path = tree.root / GROUPS_CSV
+    if not path.is_file():
+        return {}, ()
+    known, groups = set(paths), dict[str, str]()
+    for row in read_table(path, ("image", "group")).rows:
+        image, group = row["image"], row["group"]
+        if not group:
+            raise BadInput("an image has an empty group", where=f"{path}: {image}")
+        if groups.setdefault(image, group) != group:
+            raise BadInput("an image is in two groups", where=f"{path}: {image}")
+        if image not in known:
+            tree.book.add(
+                "missing_image", f"named in {GROUPS_CSV} are not there or not readable", image
+            )
+    alone = sorted(known - groups.keys())
+    if not alone:
+        return groups, ()
+    finding = Finding(
+        kind="group_unknown",
+        message=f"images are not in {GROUPS_CSV}; each is a group of its own",
+        count=len(alone),
+        examples=tuple(alone[:EXAMPLES]),
+    )
+    return groups, (finding,)
