@@ -110,7 +110,8 @@ def near_duplicates(
 def _distance(
     rows: npt.NDArray[np.uint64], columns: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint8]:
-    return np.bitwise_count(rows[:, None] ^ columns[None, :])
+    bits: npt.NDArray[np.uint8] = np.bitwise_count(rows[:, None] ^ columns[None, :])
+    return bits
 
 
 def _by_content(items: Sequence[Item], scans: Mapping[str, Scan]) -> list[list[Item]]:
