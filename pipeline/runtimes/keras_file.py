@@ -31,7 +31,7 @@ _UNSAFE = frozenset(
     }
 )
 _PLAIN_VALUES = frozenset(
-    {"__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__complex__", "__typespec__"}
+    {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__complex__"}
 )
 _CLASS_NAME = re.compile(r"[A-Z]\w*")
 _NEXT = "save the model again with layers of Keras itself only"
