@@ -19,7 +19,7 @@ def headline(verdict: Verdict) -> str:
     if total == 0:
         return "Failed: nothing was checked"
     if verdict.passed:
-        return f"Passed: all {_checks(total)} hold"
+        return "Passed: the only check holds" if total == 1 else f"Passed: all {total} checks hold"
     if verdict.outcome is Outcome.inconclusive:
         return f"Inconclusive: {len(broken)} of {_checks(total)} could not be decided"
     failed = sum(check.outcome is Outcome.failed for check in broken)
