@@ -9,9 +9,9 @@ from pipeline.contract.dataset import DatasetManifest, Finding, Split
 from pipeline.contract.manifest import Manifest
 from pipeline.metrics import Metrics
 from pipeline.report.markup import Markup, element, facts, folded, join, table
-from pipeline.report.plots import curves, legend
+from pipeline.report.plots import CURVE_CLASS, curves, legend
 from pipeline.report.proof import confusion_table
-from pipeline.report.run_report import RunReport
+from pipeline.report.run_report import HistoryRow, RunReport
 from pipeline.report.wording import amount
 
 
@@ -122,24 +122,23 @@ def _classes(split: str, metrics: Metrics) -> Markup:
     )
 
 
-def _history(history: Sequence[Mapping[str, float | str]]) -> Markup:
+def _history(history: Sequence[HistoryRow]) -> Markup:
     columns = {name: [_number(row.get(name)) for row in history] for row in history for name in row}
+    phases = [str(row.get("phase", "")) for row in history]
+    starts = {i: name for i, name in enumerate(phases) if name and name not in phases[:i]}
     drawings = []
-    for name, values in columns.items():
-        if name == "epoch" or name.startswith("val_"):
+    for name in dict.fromkeys(column.removeprefix("val_") for column in columns):
+        series = {
+            side: columns[column]
+            for side, column in (("train", name), ("validation", f"val_{name}"))
+            if any(value is not None for value in columns.get(column, ()))
+        }
+        if name == "epoch" or not series:
             continue
-        series = {"train": values}
-        if f"val_{name}" in columns:
-            series["validation"] = columns[f"val_{name}"]
-        if all(value is None for one in series.values() for value in one):
-            continue
-        shown = {"reference": "train"}
-        if "validation" in series:
-            shown["candidate"] = "validation"
         words = name.replace("_", " ")
-        drawings.append(
-            element("figure", element("figcaption", words), curves(words, series), legend(**shown))
-        )
+        shown = legend(**{CURVE_CLASS[side]: side for side in series})
+        drawing = curves(words, series, starts)
+        drawings.append(element("figure", element("figcaption", words), drawing, shown))
     return join((element("h3", "Training"), element("div", *drawings, class_="figures")))
 
 

@@ -13,6 +13,9 @@ from typing import Any
 from pipeline.report.markup import Markup, element, join
 from pipeline.report.run_report import TrueClassPoints
 
+# Which colour a training curve has.
+CURVE_CLASS = {"train": "reference", "validation": "candidate"}
+
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -112,14 +115,17 @@ def true_class_scatter(
     )
 
 
-def curves(name: str, series: Mapping[str, Sequence[float | None]]) -> Markup:
+def curves(
+    name: str, series: Mapping[str, Sequence[float | None]], starts: Mapping[int, str]
+) -> Markup:
     """Draw values over the epochs, one line for each series; None is a gap.
 
     Args:
         name: what is drawn.
-        series: by name (train, validation), at least one number in all.
+        series: train, validation or both, at least one number in each.
+        starts: the row at which each phase of the training begins, with its name.
     """
-    left, top, width, height = 56, 12, 330, 190
+    left, top, width, height = 66, 26, 330, 190
     known = [value for values in series.values() for value in values if value is not None]
     low, high = min(known), max(known)
     span = (high - low) or abs(high) or 1.0
@@ -127,7 +133,11 @@ def curves(name: str, series: Mapping[str, Sequence[float | None]]) -> Markup:
     step = width / max(1, epochs - 1)
     ticks = [low + span * share for share in _TICKS]
     parts = [_y_grid(left, width, top, height, [f"{tick:.3g}" for tick in ticks])]
-    for side, values in zip(("reference", "candidate"), series.values(), strict=False):
+    for row, phase in starts.items():
+        x = left + step * row
+        parts.append(element("path", class_="diagonal", d=f"M{x:.1f} {top}v{height}"))
+        parts.append(_text(x, top - 9, phase, class_="tick"))
+    for side, values in series.items():
         path, pen_down = "", False
         for i, value in enumerate(values):
             if value is not None:
@@ -136,7 +146,7 @@ def curves(name: str, series: Mapping[str, Sequence[float | None]]) -> Markup:
                 # A lone point has no line to show it.
                 path += "h0" if not pen_down else ""
             pen_down = value is not None
-        parts.append(element("path", class_=f"line {side}", d=path))
+        parts.append(element("path", class_=f"line {CURVE_CLASS[side]}", d=path))
     parts.append(_text(left, top + height + 18, "1", class_="tick", text_anchor="middle"))
     parts.append(
         _text(left + width, top + height + 18, str(epochs), class_="tick", text_anchor="middle")

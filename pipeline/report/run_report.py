@@ -13,6 +13,8 @@ from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.verdict import Verdict
 from pipeline.metrics import Metrics
 
+HistoryRow = Mapping[str, float | str | None]
+
 
 @dataclass(frozen=True)
 class TrueClassPoints:
@@ -43,8 +45,8 @@ class RunReport:
     """Hold one run.
 
     metrics: the Keras model's figures by split.
-    history: one row an epoch, column name to value; columns `x` and `val_x` share a plot, a
-        column `epoch` and any that is no number are left out.
+    history: one row an epoch, column name to value, a number or its text. Columns `x` and `val_x`
+        share a plot, `phase` is marked where it changes, `epoch` and other text is left out.
     """
 
     title: str
@@ -52,4 +54,4 @@ class RunReport:
     dataset: DatasetManifest | None = None
     model: ModelManifest | None = None
     metrics: Mapping[str, Metrics] = field(default_factory=dict)
-    history: Sequence[Mapping[str, float | str]] = ()
+    history: Sequence[HistoryRow] = ()

@@ -120,9 +120,9 @@ def full_report() -> RunReport:
         ),
         metrics={"validation": measure(truth, rows, LABELS.names)},
         history=(
-            {"epoch": 0, "loss": 2.0, "val_loss": 2.5, "phase": "head"},
-            {"epoch": 1, "loss": "nan", "val_loss": "2.1", "phase": "head"},
-            {"epoch": 2, "loss": 1.0, "val_loss": 1.9, "phase": "tune"},
+            {"phase": NASTY, "epoch": 0, "loss": None, "val_loss": 2.5, "val_share": 0.1},
+            {"phase": NASTY, "epoch": 1, "loss": "nan", "val_loss": "2.1", "val_share": 0.2},
+            {"phase": "tune", "epoch": 2, "loss": "1.0", "val_loss": 1.9, "val_share": ""},
         ),
     )
 
@@ -158,7 +158,7 @@ def test_user_text_is_escaped_everywhere() -> None:
 def test_every_drawing_and_every_table_says_what_it_shows() -> None:
     page = Page(render_html(full_report()))
     drawings = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert len(drawings) == 4  # recall twice, one scatter, one loss curve
+    assert len(drawings) == 5  # recall twice, one scatter, loss and share
     assert all(d["role"] == "img" and d["aria-label"] for d in drawings)
     assert any("MEL (critical): 76.0% to 56.0%" in str(d["aria-label"]) for d in drawings)
     tables = sum(tag == "table" for tag, _ in page.tags)
