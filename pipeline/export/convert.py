@@ -1,4 +1,7 @@
-"""Turn a Keras classifier into a TFLite file, before any metadata. Child process only."""
+"""Turn a Keras classifier into a TFLite file, before any metadata.
+
+`convert_child` runs in a child process; nothing else here needs TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pipeline.contract.hashing import sha256_bytes, sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import levels_from_bytes, normalize
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.keras_file import load_keras
@@ -114,13 +118,16 @@ def _calibration(
     def each() -> Iterator[dict[str, npt.NDArray[np.float32]]]:
         for done, entry in enumerate(images):
             report(ProgressEvent("calibrate", done, len(images)))
-            yield {INPUT_NAME: _input(entry, contract)}
+            levels = _levels(entry, contract)
+            if done == 0:
+                _span_all_levels(levels)
+            yield {INPUT_NAME: normalize(levels, contract)[None]}
         report(ProgressEvent("calibrate", len(images), len(images)))
 
     return each
 
 
-def _input(entry: dict[str, str], contract: ImageContract) -> npt.NDArray[np.float32]:
+def _levels(entry: dict[str, str], contract: ImageContract) -> Pixels:
     path = entry["path"]
     try:
         data = Path(path).read_bytes()
@@ -135,7 +142,13 @@ def _input(entry: dict[str, str], contract: ImageContract) -> npt.NDArray[np.flo
             got=f"sha256 {sha256_bytes(data)}",
             next_step="run `pipeline data prepare` again",
         )
-    return normalize(levels_from_bytes(data, contract, where=path), contract)[None]
+    return levels_from_bytes(data, contract, where=path)
+
+
+def _span_all_levels(levels: Pixels) -> None:
+    # Phone runtimes feed raw grey levels to a quantized input, which is right only if its range
+    # is exactly that of 0 to 255, whatever these photographs happen to reach.
+    levels[0, 0], levels[-1, -1] = 0, 255
 
 
 class _Steps:

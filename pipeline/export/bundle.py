@@ -1,0 +1,225 @@
+"""Put a bundle together: convert, describe, read back, list; publishing is not its business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import __version__
+from pipeline.child import run_child
+from pipeline.contract.dataset import DatasetManifest, ImageRecord
+from pipeline.contract.files import write_text_atomic
+from pipeline.contract.hashing import sha256_file, sha256_json
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.manifest import (
+    NOTICE,
+    BundleManifest,
+    FileEntry,
+    ModelManifest,
+    package_versions,
+)
+from pipeline.contract.recipe import Quantize, Recipe
+from pipeline.contract.run import RunDir
+from pipeline.contract.verdict import Check
+from pipeline.errors import BadInput
+from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME, REVISION
+from pipeline.export.metadata_writer import LABELS_FILE, About
+from pipeline.export.readback import Asked, read_back
+from pipeline.export.representative import representative_images
+from pipeline.progress import Report, silent
+from pipeline.runtimes.keras_file import check_keras_archive
+from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
+from pipeline.tflite.inspect import Inspection, inspect_file
+from pipeline.tflite.runtime_versions import version_key
+
+MODEL_FILE = "model.tflite"
+MANIFEST_FILE = "manifest.json"
+_CONVERTER_PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+_PACKAGES = (*_CONVERTER_PACKAGES, "ai-edge-litert", "flatbuffers", "tflite-support")
+
+
+@dataclass(frozen=True)
+class BuiltBundle:
+    """Hold a filled staging folder: its manifest, what the finished file says, the checks."""
+
+    folder: Path
+    manifest: BundleManifest
+    inspection: Inspection
+    checks: tuple[Check, ...]
+
+
+def build(
+    model: Path,
+    recipe: Recipe,
+    run: RunDir,
+    staging: Path,
+    *,
+    dataset: DatasetManifest,
+    labels: Labels,
+    image: ImageContract,
+    model_manifest: ModelManifest | None = None,
+    license: str = "unknown",
+    min_runtime: str = "2.16.0",
+    report: Report = silent,
+) -> BuiltBundle:
+    """Fill `staging` with model.tflite, labels.txt and manifest.json, and check the file.
+
+    1. Refuse a model that carries code. 2. Choose representative images. 3. Convert and
+    quantize, or take the converted file an earlier, interrupted export left. 4. Write the
+    metadata. 5. Read everything back. 6. Write the manifest.
+
+    Args:
+        model: a `.keras` file.
+        recipe: how to quantize.
+        run: names the cache of converted files and the logs.
+        staging: an existing, empty folder.
+        dataset: its training split gives the representative images.
+        labels: in the model's output order.
+        image: what the model takes.
+        model_manifest: what training recorded; where given, everything must agree with it.
+        license: the licence of the model, for the metadata.
+        min_runtime: the oldest TFLite runtime that must load the file, as `2.16.0`.
+        report: receives progress.
+
+    Raises:
+        BadInput: the model, the dataset or an image is refused, or they disagree.
+        EnvironmentProblem: a tool could not run.
+    """
+    _check_version(min_runtime)
+    # 1.
+    check_keras_archive(model)
+    model_sha256 = sha256_file(model)
+    if model_manifest is not None:
+        _check_agreement(model_manifest, model, model_sha256, labels, image)
+    # 2.
+    representative: tuple[ImageRecord, ...] = ()
+    if recipe.quantize is Quantize.int8:
+        count = recipe.representative_count
+        representative = representative_images(dataset, count, recipe.seed)
+    # 3.
+    converted = _converted(
+        {
+            "model": str(model.resolve()),
+            "model_sha256": model_sha256,
+            "recipe": recipe.model_dump(mode="json"),
+            "image": image.model_dump(mode="json"),
+            "classes": len(labels),
+            "representative": [
+                {"path": str(dataset.file(one)), "sha256": one.sha256} for one in representative
+            ],
+        },
+        run,
+        report,
+    )
+    # 4.
+    about = _about(recipe, labels, image, license)
+    file = staging / MODEL_FILE
+    run_child(
+        "pipeline.export.metadata_writer:write_metadata_child",
+        {
+            "model": str(converted),
+            "out": str(file.resolve()),
+            "image": image.model_dump(mode="json"),
+            "labels": labels.model_dump(mode="json"),
+            "io": str(recipe.io),
+            "about": about.model_dump(mode="json"),
+        },
+        report=report,
+        env=TFLITE_SUPPORT_ENV,
+        log=run.logs / f"describe-{recipe.name}.log",
+    )
+    # 5.
+    found = inspect_file(file)
+    asked = Asked(recipe=recipe, image=image, labels=labels, about=about, min_runtime=min_runtime)
+    checks = read_back(found, asked)
+    # 6.
+    write_text_atomic(staging / LABELS_FILE, labels.text())
+    manifest = BundleManifest(
+        versions=package_versions(*_PACKAGES),
+        seed=recipe.seed,
+        parents={"dataset": dataset.digest(), "model": model_sha256},
+        files={name: FileEntry.of(staging / name) for name in (LABELS_FILE, MODEL_FILE)},
+        image=image,
+        labels=labels,
+        recipe=recipe,
+        inputs=found.graph.inputs,
+        outputs=found.graph.outputs,
+        operators={operator.key: operator.count for operator in found.operators},
+        min_runtime=found.runtime.version or "unknown",
+        representative_sha256=tuple(one.sha256 for one in representative),
+        license=license,
+    )
+    manifest.save(staging / MANIFEST_FILE)
+    return BuiltBundle(folder=staging, manifest=manifest, inspection=found, checks=checks)
+
+
+def _converted(request: dict[str, Any], run: RunDir, report: Report) -> Path:
+    """Return the converted file of this request, from the cache or fresh.
+
+    A file in the cache is whole, since it got there by a rename.
+    """
+    known_by = {
+        **{key: value for key, value in request.items() if key not in ("model", "representative")},
+        "representative": [entry["sha256"] for entry in request["representative"]],
+        "versions": package_versions(*_CONVERTER_PACKAGES),
+        "revision": REVISION,
+    }
+    recipe = Recipe.model_validate(request["recipe"])
+    cached = run.root / "export-cache" / f"{sha256_json(known_by)}.tflite"
+    if not cached.is_file():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = cached.with_suffix(".unfinished")
+        run_child(
+            "pipeline.export.convert:convert_child",
+            {**request, "out": str(unfinished.resolve())},
+            report=report,
+            log=run.logs / f"convert-{recipe.name}.log",
+        )
+        unfinished.replace(cached)
+    return cached.resolve()
+
+
+def _about(recipe: Recipe, labels: Labels, image: ImageContract, license: str) -> About:
+    return About(
+        name=f"Image classifier of {len(labels)} classes",
+        description=(
+            f"Takes an RGB image of {image.width_px}x{image.height_px} pixels, whole frame, "
+            f"resized bilinearly; answers the probability of each of {len(labels)} classes. "
+            f"Recipe {recipe.name}. {NOTICE}"
+        ),
+        version=__version__,
+        author="Made with pipeline",
+        license=license,
+        input_name=INPUT_NAME,
+        output_name=OUTPUT_NAME,
+    )
+
+
+def _check_agreement(
+    manifest: ModelManifest, model: Path, model_sha256: str, labels: Labels, image: ImageContract
+) -> None:
+    recorded = manifest.files.get(model.name)
+    for what, expected, got in (
+        ("content", recorded.sha256 if recorded else "a record of this file", model_sha256),
+        ("labels", list(manifest.labels.names), list(labels.names)),
+        ("image contract", manifest.image.digest(), image.digest()),
+    ):
+        if expected != got:
+            raise BadInput(
+                f"the model's {what} is not what its manifest records",
+                where=str(model),
+                expected=str(expected),
+                got=str(got),
+                next_step="train again, or export the model its manifest belongs to",
+            )
+
+
+def _check_version(min_runtime: str) -> None:
+    try:
+        version_key(min_runtime)
+    except ValueError as error:
+        raise BadInput(
+            "not a runtime version", expected="numbers and dots, as 2.16.0", got=min_runtime
+        ) from error

@@ -1,0 +1,119 @@
+"""Write normalization, labels, names and licence into a TFLite file.
+
+`write_metadata_child` runs in a child process; nothing else here needs tflite_support.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.recipe import Io
+from pipeline.progress import ProgressEvent, Report
+from pipeline.runtimes.native import prepare_tflite_support
+
+LABELS_FILE = "labels.txt"
+# The first moment a zip archive can state: a fixed time keeps equal inputs equal in bytes.
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class About(Frozen):
+    """Hold what the metadata says of the model in words, and the names of its ends."""
+
+    name: str
+    description: str
+    version: str
+    author: str
+    license: str
+    input_name: str
+    output_name: str
+
+
+def stored_range(image: ImageContract, io: Io) -> tuple[float, float]:
+    """Return the smallest and largest stored value of an input of this type."""
+    return {
+        Io.float32: image.float_range,
+        Io.uint8: (0.0, 255.0),
+        Io.int8: (-128.0, 127.0),
+    }[io]
+
+
+def write_metadata_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Copy the flatbuffer `request["model"]` to `request["out"]` with metadata added.
+
+    The request holds model, out, image (contract), labels, io and about. The label file is
+    packed behind the model as a zip archive, the way the Task Library and MediaPipe read it.
+
+    Raises:
+        EnvironmentProblem: tflite-support cannot be loaded.
+    """
+    image = ImageContract.model_validate(request["image"])
+    labels = Labels.model_validate(request["labels"])
+    about, io_type = About.model_validate(request["about"]), Io(request["io"])
+    report(ProgressEvent("describe", 0, 1, "write metadata"))
+    prepare_tflite_support()
+    model = bytearray(Path(request["model"]).read_bytes())
+    with tempfile.TemporaryDirectory(prefix="pipeline-labels-") as folder:
+        labels_path = Path(folder) / LABELS_FILE
+        labels_path.write_text(labels.text(), encoding="utf-8")
+        data = _populate(model, image, labels_path, io_type, about)
+    data = _with_fixed_times(data)
+    Path(request["out"]).write_bytes(data)
+    report(ProgressEvent("describe", 1, 1))
+    return {"sha256": sha256_bytes(data), "size_bytes": len(data)}
+
+
+def _populate(
+    model: bytearray, image: ImageContract, labels_path: Path, io_type: Io, about: About
+) -> bytes:
+    from tflite_support import metadata_schema_py_generated as schema
+    from tflite_support.metadata_writers import image_classifier, metadata_info
+
+    general = metadata_info.GeneralMd(
+        name=about.name,
+        version=about.version,
+        description=about.description,
+        author=about.author,
+        licenses=about.license,
+    )
+    channels = image.channels
+    input_md = metadata_info.InputImageTensorMd(
+        name=about.input_name,
+        description=f"RGB image of {image.width_px}x{image.height_px} pixels, whole frame.",
+        norm_mean=[image.mean] * channels,
+        norm_std=[image.std] * channels,
+        color_space_type=schema.ColorSpaceType.RGB,
+    )
+    low, high = stored_range(image, io_type)
+    input_md.min_values, input_md.max_values = [low] * channels, [high] * channels
+    output_md = metadata_info.ClassificationTensorMd(
+        name=about.output_name,
+        description="Probability of each label, in the order of the label file.",
+        label_files=[metadata_info.LabelFileMd(file_path=str(labels_path))],
+    )
+    low, high = {Io.float32: (0.0, 1.0), Io.uint8: (0.0, 255.0), Io.int8: (-128.0, 127.0)}[io_type]
+    output_md.min_values, output_md.max_values = [low], [high]
+    writer = image_classifier.MetadataWriter.create_from_metadata_info(
+        model, general_md=general, input_md=input_md, output_md=output_md
+    )
+    return bytes(writer.populate())
+
+
+def _with_fixed_times(data: bytes) -> bytes:
+    # The populator stamps the packed files with the time of day.
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        start = min(member.header_offset for member in archive.infolist())
+        contents = {name: archive.read(name) for name in sorted(archive.namelist())}
+    stream = io.BytesIO()
+    stream.write(data[:start])
+    with zipfile.ZipFile(stream, "a", compression=zipfile.ZIP_STORED) as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name, date_time=_ZIP_EPOCH), content)
+    return stream.getvalue()

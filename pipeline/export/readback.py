@@ -1,0 +1,203 @@
+"""Compare a finished `.tflite` file with what was asked, through a reader of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.manifest import NOTICE, TensorInfo
+from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.contract.verdict import Check, Gate, Outcome
+from pipeline.export.metadata_writer import LABELS_FILE, About, stored_range
+from pipeline.tflite.inspect import Inspection, tensor_text
+from pipeline.tflite.runtime_versions import version_key
+
+# Constants that stay wide in every recipe (biases, scalars, axes) are a small share of the file.
+_NARROW_SHARE = 0.8
+_SCALE_TOLERANCE = 1e-3
+_MEGABYTE = 1_000_000
+# MobileNetV2 1.0 in float32 is 9 MB; a file of another order holds something else.
+_MAX_SIZE_BYTES = 100 * _MEGABYTE
+
+
+class Asked(Frozen):
+    """Hold everything a finished file is compared with."""
+
+    recipe: Recipe
+    image: ImageContract
+    labels: Labels
+    about: About
+    min_runtime: str
+
+
+def read_back(found: Inspection, asked: Asked) -> tuple[Check, ...]:
+    """Compare everything read from the finished file with what was asked.
+
+    Returns:
+        Checks of the structure gate; each failed one says what was found instead.
+    """
+    return (
+        *_tensor_checks(found, asked),
+        *_quantization_checks(found, asked),
+        *_metadata_checks(found, asked),
+        *_recipe_checks(found, asked.recipe),
+        *_runtime_checks(found, asked.min_runtime),
+    )
+
+
+def _tensor_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
+    dtype = str(asked.recipe.io)
+    for end, infos, shape in (
+        ("input", found.graph.inputs, asked.image.input_shape),
+        ("output", found.graph.outputs, (1, len(asked.labels))),
+    ):
+        fits = len(infos) == 1 and infos[0].shape == shape and infos[0].dtype == dtype
+        listed = "; ".join(tensor_text(info) for info in infos) or "none"
+        yield _check(f"{end} tensor", fits, f"one {dtype} {shape} asked, found {listed}")
+    signatures = [(s.key, s.inputs, s.outputs) for s in found.graph.signatures]
+    wanted = [("serving_default", (asked.about.input_name,), (asked.about.output_name,))]
+    yield _check("signature", signatures == wanted, f"{wanted[0]} asked, found {signatures}")
+
+
+def _quantization_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
+    if len(found.graph.inputs) != 1 or len(found.graph.outputs) != 1:
+        return
+    first, last = found.graph.inputs[0], found.graph.outputs[0]
+    if asked.recipe.io is Io.float32:
+        plain = first.scale is None and last.scale is None
+        got = f"{tensor_text(first)}; {tensor_text(last)}"
+        yield _check("float input and output", plain, f"no scales asked, found {got}")
+        return
+    yield _check(
+        "input quantization",
+        _input_fits(first, asked.image, asked.recipe.io),
+        f"raw grey levels asked: scale 1/{asked.image.std:g} and zero point within half a level "
+        f"of {asked.image.mean:g} on the uint8 scale, found {tensor_text(first)}",
+    )
+    lowest = 0 if asked.recipe.io is Io.uint8 else -128
+    probability = last.scale is not None and math.isclose(last.scale, 1 / 256, rel_tol=1e-6)
+    yield _check(
+        "output quantization",
+        probability and last.zero_point == lowest,
+        f"scale 1/256 and zero point {lowest} asked, found {tensor_text(last)}",
+    )
+
+
+def _input_fits(info: TensorInfo, image: ImageContract, io: Io) -> bool:
+    if info.scale is None or info.zero_point is None:
+        return False
+    zero_level = info.zero_point + (128 if io is Io.int8 else 0)
+    scale_fits = math.isclose(info.scale, 1 / image.std, rel_tol=_SCALE_TOLERANCE)
+    return scale_fits and abs(zero_level - image.mean) <= 0.5
+
+
+def _metadata_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
+    about = found.metadata
+    if about is None or about.input is None or about.output is None:
+        yield _check("metadata", False, "input and output metadata asked, found none")
+        return
+    names = asked.labels.names
+    yield _check(
+        "labels",
+        found.labels == names,
+        f"{', '.join(names)} asked, found {', '.join(found.labels) or 'none'}",
+    )
+    channels = asked.image.channels
+    for name, stored, wanted in (
+        ("mean", about.input.mean, asked.image.mean),
+        ("std", about.input.std, asked.image.std),
+    ):
+        same = len(stored) == channels and all(_same(value, wanted) for value in stored)
+        yield _check(f"normalization {name}", same, f"{channels} x {wanted:g}, found {stored}")
+    low, high = stored_range(asked.image, asked.recipe.io)
+    bounds = (*about.input.minimum, *about.input.maximum)
+    wanted_bounds = [low] * channels + [high] * channels
+    fits = len(bounds) == len(wanted_bounds) and all(map(_same, bounds, wanted_bounds))
+    yield _check("input range", fits, f"{low:g} to {high:g} asked, found {bounds}")
+    words = {
+        "name": (about.name, asked.about.name),
+        "description": (about.description, asked.about.description),
+        "version": (about.version, asked.about.version),
+        "author": (about.author, asked.about.author),
+        "license": (about.license, asked.about.license),
+        "input name": (about.input.name, asked.about.input_name),
+        "output name": (about.output.name, asked.about.output_name),
+        "colour": (about.input.color, asked.image.color),
+    }
+    wrong = [f"{key} {got!r}" for key, (got, wanted) in words.items() if got != wanted]
+    evidence = f"{len(words)} texts compared" + (f", wrong: {', '.join(wrong)}" if wrong else "")
+    yield _check("metadata texts", not wrong, evidence)
+    yield _check("notice", NOTICE in about.description, "the description states the notice")
+    yield _check("packed files", about.files == (LABELS_FILE,), f"found {', '.join(about.files)}")
+
+
+def _recipe_checks(found: Inspection, recipe: Recipe) -> Iterator[Check]:
+    custom = [operator.key for operator in found.graph.custom_operators]
+    yield _check("built-in operators only", not custom, f"custom operators: {custom or 'none'}")
+    yield _check("one graph", found.graph.subgraphs == 1, f"{found.graph.subgraphs} subgraphs")
+    narrow = {
+        Quantize.none: "float32",
+        Quantize.float16: "float16",
+        Quantize.dynamic: "int8",
+        Quantize.int8: "int8",
+    }[recipe.quantize]
+    total = sum(found.graph.weight_bytes.values())
+    share = found.graph.weight_bytes.get(narrow, 0) / total if total else 0.0
+    yield _check(
+        "recipe applied to weights",
+        share >= _NARROW_SHARE,
+        f"share of weight bytes in {narrow}: {found.graph.weight_bytes}",
+        value=share,
+        unit="share",
+        comparison=">=",
+        threshold=_NARROW_SHARE,
+    )
+    if recipe.quantize is Quantize.int8:
+        floats = [operator.key for operator in found.graph.float_operators]
+        yield _check("no float operators", not floats, f"on floats: {floats or 'none'}")
+    yield _check(
+        "file size",
+        found.size_bytes <= _MAX_SIZE_BYTES,
+        f"{found.size_bytes} bytes",
+        value=found.size_bytes / _MEGABYTE,
+        unit="MB",
+        comparison="<=",
+        threshold=_MAX_SIZE_BYTES / _MEGABYTE,
+    )
+
+
+def _runtime_checks(found: Inspection, min_runtime: str) -> Iterator[Check]:
+    need = found.runtime
+    if need.version is None:
+        yield Check(
+            name="oldest runtime",
+            gate=Gate.structure,
+            outcome=Outcome.inconclusive,
+            evidence=f"not known for {', '.join(need.unknown) or 'a graph without operators'}",
+        )
+        return
+    yield _check(
+        "oldest runtime",
+        version_key(need.version) <= version_key(min_runtime),
+        f"TFLite {need.version} loads it (for {', '.join(need.because)}), {min_runtime} asked",
+    )
+    claimed = found.graph.converter_min_runtime
+    yield _check(
+        "converter's oldest runtime",
+        claimed == need.version,
+        f"the converter wrote {claimed or 'nothing'}, the operators need {need.version}",
+    )
+
+
+def _same(stored: float, wanted: float) -> bool:
+    # The file stores float32.
+    return math.isclose(stored, wanted, rel_tol=1e-6, abs_tol=1e-6)
+
+
+def _check(name: str, passed: bool, evidence: str, **measured: object) -> Check:
+    outcome = Outcome.passed if passed else Outcome.failed
+    fields = {"name": name, "gate": Gate.structure, "outcome": outcome, "evidence": evidence}
+    return Check.model_validate(fields | measured)
