@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.cli.options import JsonOption, JunitOption, SeedOption
 from pipeline.cli.output import output
-from pipeline.contract.recipe import Quantize
+from pipeline.contract.choices import Quantize
 
 if TYPE_CHECKING:
     from pipeline.corridor.config import RunConfig
@@ -36,7 +36,7 @@ def run(
     from pipeline.corridor.config import RunConfig
 
     loaded = RunConfig.from_toml(config)
-    overrides = {
+    overrides: dict[tuple[str, ...], dict[str, Any]] = {
         (): {"run_dir": None if run_dir is None else str(run_dir), "seed": seed},
         ("data",): {"source": None if source is None else str(source.resolve())},
         ("train",): {"weights": weights},

@@ -85,7 +85,7 @@ def show_dataset(manifest: DatasetManifest, path: Path) -> None:
     """Show how many images of each class are in each split, and the findings."""
     from rich.table import Table
 
-    from pipeline.contract.dataset import Split
+    from pipeline.contract.choices import Split
 
     counts = {split: Counter(image.label for image in manifest.of(split)) for split in Split}
     table = Table(title="Images by class and split")

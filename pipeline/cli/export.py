@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +16,10 @@ from pipeline.cli.options import (
     ToleranceOption,
 )
 from pipeline.cli.output import output
-from pipeline.contract.recipe import Io, Quantize, Recipe, default_io
+from pipeline.contract.choices import Io, Quantize, default_io
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from pipeline.contract.verdict import Verdict
@@ -48,6 +49,7 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Convert, quantize, describe and prove; publish the bundle only if it is proven."""
+    from pipeline.contract.recipe import Recipe
     from pipeline.contract.run import RunDir
     from pipeline.corridor.prove import export_and_prove
     from pipeline.corridor.reporting import write_report
@@ -80,7 +82,7 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
         write_text_atomic(junit, render_junit({one.recipe.name: one.verdict for one in exported}))
     refusals = [one.refusal() for one in exported]
     refused = next((refusal for refusal in refusals if refusal is not None), None)
-    value = {
+    value: dict[str, Any] = {
         "exports": [
             {
                 "recipe": one.recipe.name,
@@ -100,7 +102,7 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
         value["error"] = refused.to_dict()
         output.result(value)
         raise typer.Exit(refused.exit_code)
-    parts = []
+    parts: list[RenderableType] = []
     for one in exported:
         parts.append(verdict_table(one.verdict, one.recipe.name))
         parts.append(

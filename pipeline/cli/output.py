@@ -144,15 +144,18 @@ class Boundary(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
-        from pydantic import ValidationError
-
         try:
             return super().invoke(ctx)
         except PipelineError as error:
             refused: PipelineError = error
-        except ValidationError as error:
+        except ValueError as error:
+            # Imported here, since pydantic would make every --help slower.
+            from pydantic import ValidationError
+
             from pipeline.contract.base import first_problem
 
+            if not isinstance(error, ValidationError):
+                raise
             refused = BadInput("these options do not fit together", got=first_problem(error))
         except OSError as error:
             if error.errno not in _MACHINE_ERRNOS:

@@ -16,8 +16,7 @@ from pipeline.cli.options import (
     ToleranceOption,
 )
 from pipeline.cli.output import output
-from pipeline.contract.dataset import Split
-from pipeline.runtimes.protocol import RuntimeName
+from pipeline.contract.choices import RuntimeName, Split
 
 
 def record(

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.choices import Split as Split
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.labels import Labels
-
-
-class Split(StrEnum):
-    """Name the three disjoint parts of a dataset."""
-
-    train = "train"
-    validation = "validation"
-    test = "test"
 
 
 class ImageRecord(Frozen):

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import Field, model_validator
 
 from pipeline.contract.base import Frozen
-
-
-class Quantize(StrEnum):
-    """Name how weights and activations are stored."""
-
-    none = "none"
-    float16 = "float16"
-    dynamic = "dynamic"
-    int8 = "int8"
-
-
-class Io(StrEnum):
-    """Name the type of the model's input and output tensors."""
-
-    float32 = "float32"
-    uint8 = "uint8"
-    int8 = "int8"
+from pipeline.contract.choices import Io as Io
+from pipeline.contract.choices import Quantize as Quantize
 
 
 class Recipe(Frozen):
@@ -48,8 +31,3 @@ class Recipe(Frozen):
     def name(self) -> str:
         """Return the folder name of this recipe, for example `int8-uint8` or `float16`."""
         return f"int8-{self.io}" if self.quantize is Quantize.int8 else str(self.quantize)
-
-
-def default_io(quantize: Quantize) -> Io:
-    """Return uint8 for int8, so that phone runtimes take raw pixels, and float32 otherwise."""
-    return Io.uint8 if quantize is Quantize.int8 else Io.float32

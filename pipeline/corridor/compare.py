@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.contract.dataset import DatasetManifest, Split
+from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.corridor.prove import BUNDLE_FILE, load_bundle
@@ -14,7 +15,6 @@ from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import record
-from pipeline.runtimes.protocol import RuntimeName
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.metadata import described_model
 

@@ -9,7 +9,8 @@ from typing import Self
 from pydantic import Field, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
-from pipeline.contract.recipe import Io, Quantize, Recipe, default_io
+from pipeline.contract.choices import Io, Quantize, default_io
+from pipeline.contract.recipe import Recipe
 from pipeline.data.prepare import Layout, OnBad
 from pipeline.errors import BadInput
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.contract.dataset import Split
+from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
@@ -18,7 +18,6 @@ from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import record
-from pipeline.runtimes.protocol import RuntimeName
 
 VERDICT = "verdict.json"
 BUNDLE_FILE = "model.tflite"

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.contract.choices import RuntimeName
 from pipeline.contract.hashing import sha256_bytes, sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import levels_from_bytes
 from pipeline.progress import ProgressEvent, Report
-from pipeline.runtimes.protocol import Runtime, RuntimeName
+from pipeline.runtimes.protocol import Runtime
 
 _AHEAD = 32
 _WARM_UP = 3

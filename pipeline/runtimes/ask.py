@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.child import run_child
-from pipeline.contract.dataset import DatasetManifest, Split
+from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -20,7 +21,6 @@ from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput, EnvironmentProblem, PipelineError, from_dict
 from pipeline.progress import Report, silent
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
-from pipeline.runtimes.protocol import RuntimeName
 from pipeline.runtimes.recording import Recording, make_recording
 
 _PACKAGE = {

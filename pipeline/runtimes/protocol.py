@@ -1,9 +1,8 @@
-"""State what a runtime must do, and the names of those there are."""
+"""State what a runtime must do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -11,15 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.imaging.decode import Pixels
-
-
-class RuntimeName(StrEnum):
-    """Name the runtimes that can make a recording."""
-
-    keras = "keras"
-    litert = "litert"
-    task_library = "task-library"
-    mediapipe = "mediapipe"
 
 
 class Runtime(Protocol):
