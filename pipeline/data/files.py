@@ -67,7 +67,7 @@ class Tree:
                 # they are.
                 if deep and not entry.is_symlink():
                     yield from self._walk(entry, deep)
-            elif entry.name.startswith(".") or entry.suffix.lower() not in IMAGE_SUFFIXES:
+            elif not is_image_name(entry):
                 self.ignored.append(_printable(name))
             elif _printable(name) != name:
                 self.book.add("name_not_utf8", "have a name that is not UTF-8", _printable(name))
@@ -83,6 +83,11 @@ class Tree:
 
 def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+def is_image_name(path: Path) -> bool:
+    """Tell whether a name is that of an image file the pipeline reads, not hidden."""
+    return not path.name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def subfolders(root: Path) -> list[Path]:

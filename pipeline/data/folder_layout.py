@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.contract.dataset import Finding
 from pipeline.contract.labels import Labels
-from pipeline.data.files import Tree, subfolders
+from pipeline.data.files import Tree, is_image_name, subfolders
 from pipeline.data.intake import EXAMPLES, Intake, Item, choose_labels, source_of
 from pipeline.data.table import read_table
 from pipeline.errors import BadInput
@@ -52,7 +52,6 @@ def read_folder(root: Path, labels: Labels | None) -> Intake:
     empty = [name for name in chosen.names if name not in found]
     if empty:
         raise BadInput(f"there is no folder for the class {', '.join(empty)}", where=str(root))
-    tree.ignored += tree.images(root, deep=False)
     paths = [path for images in found.values() for path in images]
     groups, findings = _read_groups(tree, paths)
     items = tuple(
@@ -60,8 +59,7 @@ def read_folder(root: Path, labels: Labels | None) -> Intake:
         for label, images in sorted(found.items())
         for path in images
     )
-    ignored = [name for name in tree.ignored if name != GROUPS_CSV]
-    tree.ignored[:] = ignored
+    tree.ignored += [entry.name for entry in root.iterdir() if is_image_name(entry)]
     return Intake(
         layout="folder",
         labels=chosen,

@@ -45,9 +45,8 @@ def read_ham(root: Path, labels: Labels | None, isic_table: Path | None) -> Inta
         isic_table = in_source
     truth = None if isic_table is None else read_truth(isic_table)
     by_name = index_by_stem(tree, [root, *(f for f in subfolders(root) if tree.inside(f))])
-    for table_name in (METADATA, GROUND_TRUTH):
-        if table_name in tree.ignored:
-            tree.ignored.remove(table_name)
+    # Tables and notes beside the images are no lost images.
+    tree.ignored = [name for name in tree.ignored if "/" in name]
     seen: set[str] = set()
     items, alone = [], []
     for row in table.rows:
