@@ -73,7 +73,7 @@ def _side(
     highest = probabilities.max(axis=1, keepdims=True)
     return Side(
         chosen=chosen,
-        right=labelled & (chosen == truth),
+        right=chosen == truth,
         tied=(probabilities == highest).sum(axis=1) > 1,
         confusion=confusion_matrix(truth[labelled], chosen[labelled], probabilities.shape[1]),
     )

@@ -137,10 +137,11 @@ def test_nan_ends_the_verdict_before_any_tolerance(side: str, poison: float) -> 
     [
         (lambda p: np.log(p), "candidate_out_of_range"),
         (lambda p: p * 0.9, "candidate_sum_error"),
+        (lambda p: p * 0.998, "candidate_sum_error"),
         (lambda p: np.tile(p[:1], (len(p), 1)), "candidate_distinct_answers"),
         (lambda p: p * 255, "candidate_out_of_range"),
     ],
-    ids=["logits", "scaled", "constant", "not dequantized"],
+    ids=["logits", "scaled", "hardly scaled", "constant", "not dequantized"],
 )
 def test_what_is_no_probability_ends_the_verdict(spoil: object, check: str) -> None:
     truth = truth_of(20, 100)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.contract.dataset import DatasetManifest, Finding, ImageRecord, Split
@@ -188,6 +188,7 @@ def test_a_constant_curve_can_be_drawn(value: float) -> None:
     Page(render_html(RunReport("Run", (), history=history)))
 
 
+@example("</p><b>", '"><b x="')
 @given(st.text(), st.text())
 def test_an_element_never_lets_text_become_markup(content: str, attribute: str) -> None:
     page = Page(element("p", content, title=attribute))
