@@ -16,7 +16,7 @@ from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import IMAGE_SUFFIXES
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import ask
-from pipeline.runtimes.protocol import RuntimeName
+from pipeline.contract.choices import RuntimeName
 from pipeline.tflite.metadata import described_model
 
 
