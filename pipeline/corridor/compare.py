@@ -8,9 +8,10 @@ from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
-from pipeline.corridor.prove import BUNDLE_FILE, load_bundle
+from pipeline.corridor.prove import load_bundle
 from pipeline.corridor.source import keras_source
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
+from pipeline.export.bundle import MODEL_FILE
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
@@ -103,7 +104,7 @@ def tflite_file(model: Path) -> Path:
     if not model.is_dir():
         return model
     load_bundle(model)
-    return model / BUNDLE_FILE
+    return model / MODEL_FILE
 
 
 def refusal(verdict: Verdict) -> PipelineError | None:

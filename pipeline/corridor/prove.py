@@ -13,14 +13,13 @@ from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.corridor.source import KerasSource
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
-from pipeline.export.bundle import build
+from pipeline.export.bundle import MANIFEST_FILE, MODEL_FILE, build
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import record
 
 VERDICT = "verdict.json"
-BUNDLE_FILE = "model.tflite"
 
 
 @dataclass(frozen=True)
@@ -90,12 +89,14 @@ def export_and_prove(
             dataset=source.dataset,
             labels=source.labels,
             image=source.image,
+            model_manifest=source.manifest,
+            license=source.dataset.license,
             min_runtime=min_runtime,
             report=report,
         )
         verdict = Verdict.from_checks(built.checks)
         if verdict.passed:
-            verdict = _prove(source, staging / BUNDLE_FILE, run, thresholds, verdict, report)
+            verdict = _prove(source, staging / MODEL_FILE, run, thresholds, verdict, report)
         verdict = verdict.model_copy(update={"candidate": {**verdict.candidate, "asked": asked}})
         verdict.save(staging / VERDICT)
         published = verdict.passed
@@ -135,7 +136,7 @@ def _prove(
 
 
 def _published(folder: Path, recipe: Recipe, asked: dict[str, str]) -> Exported | None:
-    if not (folder / VERDICT).is_file() or not (folder / "manifest.json").is_file():
+    if not (folder / VERDICT).is_file() or not (folder / MANIFEST_FILE).is_file():
         return None
     verdict = Verdict.load(folder / VERDICT)
     if not verdict.passed or verdict.candidate.get("asked") != asked:
@@ -150,13 +151,13 @@ def load_bundle(folder: Path) -> BundleManifest:
     Raises:
         BadInput: this is no bundle, or a file is missing or was changed.
     """
-    if not (folder / "manifest.json").is_file():
+    if not (folder / MANIFEST_FILE).is_file():
         raise BadInput(
             "this folder is not a bundle",
             where=str(folder),
             expected="model.tflite with manifest.json",
             next_step="pipeline export",
         )
-    manifest = BundleManifest.load(folder / "manifest.json")
+    manifest = BundleManifest.load(folder / MANIFEST_FILE)
     manifest.check_files(folder)
     return manifest

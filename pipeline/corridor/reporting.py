@@ -43,7 +43,7 @@ def write_report(run: RunDir) -> Path:
                 dataset=DatasetManifest.load(run.dataset) if run.dataset.exists() else None,
                 model=model,
                 metrics=metrics,
-                history=_history(run.train / HISTORY),
+                history=_history(run.training_state / HISTORY),
             )
         ),
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -22,6 +25,7 @@ class KerasSource:
     image: ImageContract
     labels: Labels
     dataset: DatasetManifest
+    manifest: ModelManifest | None
 
 
 def keras_source(run: RunDir, model: Path | None) -> KerasSource:
@@ -55,6 +59,21 @@ def keras_source(run: RunDir, model: Path | None) -> KerasSource:
         manifest = ModelManifest.load(manifest_path)
         if path.name in manifest.files:
             manifest.check_files(path.parent)
-            return KerasSource(path, manifest.image, manifest.labels, dataset)
-    image = ImageContract.model_validate({"height_px": facts.height_px, "width_px": facts.width_px})
-    return KerasSource(path, image, dataset.labels, dataset)
+            return KerasSource(path, manifest.image, manifest.labels, dataset, manifest)
+    if facts.input_shape is None or len(facts.input_shape) != 3 or facts.input_shape[2] != 3:
+        raise BadInput(
+            "the model does not take RGB images of one fixed size",
+            where=str(path),
+            expected="an input of shape (batch, height, width, 3)",
+            got=f"shape (batch, {', '.join(map(str, facts.input_shape or ('unknown',)))})",
+        )
+    height_px, width_px, _ = facts.input_shape
+    try:
+        image = ImageContract(height_px=height_px, width_px=width_px)
+    except ValidationError as error:
+        raise BadInput(
+            "the model's input does not fit the image contract",
+            where=str(path),
+            got=first_problem(error),
+        ) from error
+    return KerasSource(path, image, dataset.labels, dataset, None)

@@ -40,13 +40,15 @@ _NEXT = "save the model again with layers of Keras itself only"
 class KerasFacts(Frozen):
     """Hold what a `.keras` archive says about itself; nothing in it was run.
 
-    `layers` counts the layers of the outermost model.
+    `layers` counts the layers of the outermost model; `input_shape` is its first input's, None
+    where the configuration does not say or leaves a size open.
     """
 
     keras_version: str
     class_name: str
     name: str
     layers: int
+    input_shape: tuple[int, ...] | None
     size_bytes: int
 
 
@@ -87,8 +89,18 @@ def check_keras_archive(path: Path) -> KerasFacts:
         class_name=str(config.get("class_name")),
         name=str(inner.get("name", "")),
         layers=len(layers) if isinstance(layers, list) else 0,
+        input_shape=_input_shape(layers),
         size_bytes=size_bytes,
     )
+
+
+def _input_shape(layers: object) -> tuple[int, ...] | None:
+    for layer in layers if isinstance(layers, list) else []:
+        if isinstance(layer, dict) and layer.get("class_name") == "InputLayer":
+            sizes = layer.get("config", {}).get("batch_shape") or []
+            if len(sizes) > 1 and all(isinstance(size, int) for size in sizes[1:]):
+                return tuple(sizes[1:])
+    return None
 
 
 def load_keras(path: Path, *, image: ImageContract, classes: int) -> Any:
