@@ -52,7 +52,7 @@ def draw_lesion(label: str, lesion: Rng, view: Rng, height_px: int, width_px: in
     canvas += (5 * _noise(lesion, u, v, 3.0, 6) + 3 * _noise(lesion, u, v, 14.0, 6))[:, :, None]
     _DRAW[label](canvas, u, v, lesion)
     _hairs(canvas, view)
-    canvas *= view.uniform(0.85, 1.1)
+    canvas *= view.uniform(0.75, 1.1)
     canvas += view.normal(0, 2.5, canvas.shape[:2]).astype(np.float32)[:, :, None]
     return np.clip(canvas, 0, 255)
 

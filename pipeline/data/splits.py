@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -25,9 +25,10 @@ def split_groups(
 ) -> tuple[dict[str, Split], tuple[Finding, ...]]:
     """Assign every group to one split, each class spread as evenly as its groups allow.
 
-    The groups go into 20 folds by scikit-learn's StratifiedGroupKFold, and the folds to the
-    splits. Then groups are moved, smallest first, until every class has one in train and one in
-    validation. The order of `items` does not matter.
+    The groups go into 20 folds (fewer if there are fewer groups) by scikit-learn's
+    StratifiedGroupKFold, and the folds to the splits. Then groups are moved, smallest first,
+    until every class has one in train and one in validation. The order of `items` does not
+    matter.
 
     Args:
         items: the images.
@@ -43,7 +44,7 @@ def split_groups(
         BadInput: the fractions, a class with fewer than two groups, or groups of several classes
             that no split can serve.
     """
-    fold_splits = _fold_splits(fractions)
+    shares = _in_folds(fractions)
     groups_of = _groups_of(items)
     small = {name: len(groups_of[name]) for name in classes if len(groups_of[name]) < 2}
     if small:
@@ -53,7 +54,7 @@ def split_groups(
             got=", ".join(f"{name} has {count}" for name, count in list(small.items())[:EXAMPLES]),
             next_step="add images of other lesions, or leave the class out of the source",
         )
-    split_of = _stratify(items, fold_splits, seed)
+    split_of = _stratify(items, shares, seed)
     moved = _cover(split_of, groups_of, classes, _sizes(items))
     return split_of, _findings(split_of, groups_of, classes, moved, fractions)
 
@@ -76,7 +77,7 @@ def refuse_shared_groups(images: Iterable[ImageRecord]) -> None:
         )
 
 
-def _fold_splits(fractions: tuple[float, float, float]) -> tuple[Split, ...]:
+def _in_folds(fractions: tuple[float, float, float]) -> dict[Split, int]:
     folds = [round(f * FOLDS) if math.isfinite(f) else -1 for f in fractions]
     fits = all(abs(f * FOLDS - n) < 1e-6 for f, n in zip(fractions, folds, strict=True))
     if not fits or sum(folds) != FOLDS or min(folds) < 0 or 0 in folds[:2]:
@@ -85,32 +86,34 @@ def _fold_splits(fractions: tuple[float, float, float]) -> tuple[Split, ...]:
             expected="multiples of 0.05 that sum to 1, train and validation more than 0",
             got=", ".join(f"{f:g}" for f in fractions),
         )
+    return dict(zip(Split, folds, strict=True))
+
+
+def _fold_splits(shares: dict[Split, int], folds: int) -> Iterator[Split]:
     # Each fold goes to the split that is furthest behind its share, so that a class of few
     # groups, which fills few folds, still reaches all three.
     given = dict.fromkeys(Split, 0)
-    order = []
-    for index in range(1, FOLDS + 1):
-        behind = {
-            split: index * n - FOLDS * given[split] for split, n in zip(Split, folds, strict=True)
-        }
+    for index in range(1, folds + 1):
+        behind = {split: index * shares[split] - FOLDS * given[split] for split in Split}
         chosen = max(Split, key=lambda split: behind[split])
         given[chosen] += 1
-        order.append(chosen)
-    return tuple(order)
+        yield chosen
 
 
-def _stratify(items: Sequence[Item], fold_splits: tuple[Split, ...], seed: int) -> dict[str, Split]:
+def _stratify(items: Sequence[Item], shares: dict[Split, int], seed: int) -> dict[str, Split]:
     # scikit-learn takes a second to import; only a split needs it.
     from sklearn.model_selection import StratifiedGroupKFold
 
     ordered = sorted((item.group, item.label) for item in items)
     names, groups = np.unique([group for group, _ in ordered], return_inverse=True)
     _, labels = np.unique([label for _, label in ordered], return_inverse=True)
-    # It refuses when no class has as many images as there are folds; counting every image
-    # several times changes no proportion.
-    repeats = math.ceil(FOLDS / int(np.bincount(labels).max()))
+    # It takes no more folds than there are groups, and none if no class has as many images as
+    # there are folds; counting every image several times changes no proportion.
+    count = min(FOLDS, len(names))
+    repeats = math.ceil(count / int(np.bincount(labels).max()))
     groups, labels = np.tile(groups, repeats), np.tile(labels, repeats)
-    folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
+    folds = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
+    fold_splits = tuple(_fold_splits(shares, count))
     split_of: dict[str, Split] = {}
     with warnings.catch_warnings():
         # Classes of fewer than 20 images are expected; `_cover` sees to them.
