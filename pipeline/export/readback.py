@@ -15,8 +15,14 @@ from pipeline.export.metadata_writer import LABELS_FILE, About, stored_range
 from pipeline.tflite.inspect import Inspection, tensor_text
 from pipeline.tflite.runtime_versions import version_key
 
-# Constants that stay wide in every recipe (biases, scalars, axes) are a small share of the file.
-_NARROW_SHARE = 0.8
+# The element type that a recipe's weights must have, and those that none may have. Biases and
+# axes are int32 in any file.
+_WEIGHTS = {
+    Quantize.none: ("float32", ("float16", "int8")),
+    Quantize.float16: ("float16", ("float32", "int8")),
+    Quantize.dynamic: ("int8", ("float16",)),
+    Quantize.int8: ("int8", ("float16", "float32")),
+}
 _SCALE_TOLERANCE = 1e-3
 _MEGABYTE = 1_000_000
 # MobileNetV2 1.0 in float32 is 9 MB; a file of another order holds something else.
@@ -138,26 +144,18 @@ def _recipe_checks(found: Inspection, recipe: Recipe) -> Iterator[Check]:
     custom = [operator.key for operator in found.graph.custom_operators]
     yield _check("built-in operators only", not custom, f"custom operators: {custom or 'none'}")
     yield _check("one graph", found.graph.subgraphs == 1, f"{found.graph.subgraphs} subgraphs")
-    narrow = {
-        Quantize.none: "float32",
-        Quantize.float16: "float16",
-        Quantize.dynamic: "int8",
-        Quantize.int8: "int8",
-    }[recipe.quantize]
-    total = sum(found.graph.weight_bytes.values())
-    share = found.graph.weight_bytes.get(narrow, 0) / total if total else 0.0
+    needed, barred = _WEIGHTS[recipe.quantize]
+    stored = found.graph.weight_bytes
+    applied = needed in stored and not any(dtype in stored for dtype in barred)
     yield _check(
         "recipe applied to weights",
-        share >= _NARROW_SHARE,
-        f"share of weight bytes in {narrow}: {found.graph.weight_bytes}",
-        value=share,
-        unit="share",
-        comparison=">=",
-        threshold=_NARROW_SHARE,
+        applied,
+        f"{needed} and no {' or '.join(barred)} asked, found bytes of {stored}",
     )
-    if recipe.quantize is Quantize.int8:
-        floats = [operator.key for operator in found.graph.float_operators]
-        yield _check("no float operators", not floats, f"on floats: {floats or 'none'}")
+    floats = [operator.key for operator in found.graph.float_operators]
+    wanted = recipe.quantize is not Quantize.int8
+    name = "operators on floats" if wanted else "no operators on floats"
+    yield _check(name, bool(floats) is wanted, f"on floats: {', '.join(floats) or 'none'}")
     yield _check(
         "file size",
         found.size_bytes <= _MAX_SIZE_BYTES,

@@ -1,0 +1,216 @@
+"""Make tiny real models and files once for all tests of a process: one TensorFlow start."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipeline.child import run_child
+from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.export.metadata_writer import About
+from pipeline.progress import Report
+from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
+
+IMAGE = ImageContract(height_px=32, width_px=32)
+LABELS = Labels(names=("RED", "GREEN", "BLUE"), critical=("RED",))
+RECIPES = tuple(
+    Recipe(quantize=quantize, io=io, representative_count=6)
+    for quantize, io in (
+        (Quantize.none, Io.float32),
+        (Quantize.float16, Io.float32),
+        (Quantize.dynamic, Io.float32),
+        (Quantize.int8, Io.uint8),
+        (Quantize.int8, Io.float32),
+        (Quantize.int8, Io.int8),
+    )
+)
+INT8 = RECIPES[3]
+ABOUT = About(
+    name="tiny",
+    description="A test. Research and engineering example. Not a medical device; not for "
+    "diagnosis.",
+    version="1",
+    author="tests",
+    license="CC0-1.0",
+    input_name="image",
+    output_name="probability",
+)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Name the files: `models` by kind, `converted` and `described` by recipe name."""
+
+    folder: Path
+    dataset: DatasetManifest
+    models: dict[str, Path]
+    converted: dict[str, Path]
+    described: dict[str, Path]
+    again: Path
+
+
+@cache
+def samples() -> Samples:
+    """Make everything, the first time it is asked for."""
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-samples-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    dataset = make_dataset(folder / "images")
+    picked = [{"path": str(dataset.file(i)), "sha256": i.sha256} for i in dataset.of(Split.train)]
+    run_child(
+        "tests.export.samples:make_child",
+        {"folder": str(folder), "representative": picked, "marker": str(folder / "code-ran")},
+        log=folder / "make.log",
+    )
+    names = [recipe.name for recipe in RECIPES]
+    converted = {name: folder / f"{name}.tflite" for name in names}
+    described = {name: folder / f"{name}-described.tflite" for name in names}
+    run_child(
+        "tests.export.samples:describe_child",
+        {name: [str(converted[name]), str(described[name])] for name in names},
+        env=TFLITE_SUPPORT_ENV,
+    )
+    models = {path.stem: path for path in folder.glob("*.keras")}
+    return Samples(folder, dataset, models, converted, described, folder / "again.tflite")
+
+
+def make_dataset(folder: Path) -> DatasetManifest:
+    """Draw 8 JPEGs for each label, the last two held out."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(5)
+    records = []
+    for channel, label in enumerate(LABELS.names):
+        for i in range(8):
+            pixels = random.integers(0, 90, (40, 48, 3), dtype=np.uint8)
+            pixels[:, :, channel] += 120
+            path = folder / f"{label}-{i}.jpg"
+            Image.fromarray(pixels).save(path, quality=90)
+            records.append(
+                ImageRecord(
+                    path=path.name,
+                    label=label,
+                    group=path.stem,
+                    split={6: Split.validation, 7: Split.test}.get(i, Split.train),
+                    width_px=48,
+                    height_px=40,
+                    size_bytes=path.stat().st_size,
+                    sha256=sha256_file(path),
+                )
+            )
+    return DatasetManifest(
+        root=str(folder),
+        layout="folder",
+        labels=LABELS,
+        seed=0,
+        fractions=(0.75, 0.125, 0.125),
+        images=tuple(records),
+    )
+
+
+def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Save Keras models, fit and unfit, and convert the fit one with every recipe."""
+    import keras
+
+    from pipeline.export.convert import convert_child
+
+    folder = Path(request["folder"])
+    keras.utils.set_random_seed(3)
+    pixels, features = _backbone()
+    for name, classes, activation in (
+        ("good", 3, "softmax"),
+        ("seven", 7, "softmax"),
+        ("logits", 3, None),
+    ):
+        head = keras.layers.Dense(classes, activation=activation, kernel_initializer="he_normal")
+        keras.Model(pixels, head(features)).save(folder / f"{name}.keras")
+    marker = request["marker"]
+    small = keras.Input((32, 32, 3))
+    hidden = keras.layers.Lambda(lambda x: (open(marker, "w"), x)[1])(small)  # noqa: SIM115, PTH123
+    flat = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(hidden))
+    keras.Model(small, flat).save(folder / "lambda.keras")
+    Path(marker).unlink(missing_ok=True)
+    good = folder / "good.keras"
+    jobs = [(recipe, f"{recipe.name}.tflite") for recipe in RECIPES] + [(INT8, "again.tflite")]
+    for recipe, name in jobs:
+        convert_child(
+            {
+                "model": str(good),
+                "model_sha256": sha256_file(good),
+                "recipe": recipe.model_dump(mode="json"),
+                "image": IMAGE.model_dump(mode="json"),
+                "classes": 3,
+                "representative": request["representative"],
+                "out": str(folder / name),
+            },
+            report,
+        )
+    return {}
+
+
+def describe_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Write metadata into each file."""
+    from pipeline.export.metadata_writer import write_metadata_child
+
+    io_of = {recipe.name: recipe.io for recipe in RECIPES}
+    for name, (model, out) in request.items():
+        write_metadata_child(
+            {
+                "model": model,
+                "out": out,
+                "image": IMAGE.model_dump(mode="json"),
+                "labels": LABELS.model_dump(mode="json"),
+                "io": str(io_of[name]),
+                "about": ABOUT.model_dump(mode="json"),
+            },
+            report,
+        )
+    return {}
+
+
+def load_keras_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Load several models; say how each one ended."""
+    from pipeline.errors import PipelineError
+    from pipeline.runtimes.keras_file import load_keras
+
+    ends = {}
+    for name, path in request["models"].items():
+        try:
+            load_keras(Path(path), image=IMAGE, classes=3)
+            ends[name] = "loaded"
+        except PipelineError as error:
+            ends[name] = str(error)
+    return ends
+
+
+def _backbone() -> tuple[Any, Any]:
+    """Return the ends of a small net of MobileNetV2's blocks, its batch statistics settled."""
+    import keras
+    from keras import layers
+
+    def block(x: Any, channels: int, strides: int) -> Any:
+        y = layers.Conv2D(4 * channels, 1, use_bias=False)(x)
+        y = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.0)(y))
+        y = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(y)
+        y = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.0)(y))
+        y = layers.BatchNormalization(momentum=0.0)(layers.Conv2D(channels, 1, use_bias=False)(y))
+        return layers.Add()([x, y]) if strides == 1 else y
+
+    pixels = keras.Input((32, 32, 3))
+    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(pixels)
+    x = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.0)(x))
+    x = layers.GlobalAveragePooling2D()(block(block(block(x, 8, 1), 16, 2), 16, 1))
+    values = np.random.default_rng(1).uniform(-1, 1, (16, 32, 32, 3)).astype(np.float32)
+    # With no momentum one batch sets the moving statistics, so activations keep a sane size.
+    keras.Model(pixels, x)(values, training=True)
+    return pixels, x

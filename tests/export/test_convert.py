@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.child import run_child
+from pipeline.contract.recipe import Recipe
+from pipeline.errors import BadInput
+from pipeline.tflite.inspect import inspect_file
+from pipeline.tflite.runtime_versions import version_key
+from tests.export.samples import IMAGE, INT8, LABELS, RECIPES, Samples
+
+
+def test_the_same_inputs_give_the_same_bytes(samples: Samples) -> None:
+    assert samples.again.read_bytes() == samples.converted[INT8.name].read_bytes()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_every_recipe_keeps_to_operators_that_tflite_2_16_has(
+    samples: Samples, recipe: Recipe
+) -> None:
+    found = inspect_file(samples.described[recipe.name])
+    assert found.runtime.version is not None
+    assert version_key(found.runtime.version) <= version_key("2.16.1")
+    assert found.graph.converter_min_runtime == found.runtime.version
+
+
+def test_no_temporary_folder_is_named_in_a_file(samples: Samples) -> None:
+    assert not any(b"/tmp" in path.read_bytes() for path in samples.described.values())
+
+
+def test_a_raw_grey_level_input_spans_all_levels_though_the_photographs_do_not(
+    samples: Samples,
+) -> None:
+    (info,) = inspect_file(samples.converted[INT8.name]).graph.inputs
+    assert info.scale == pytest.approx(2 / 255)
+    assert info.zero_point in (127, 128)
+
+
+def test_the_files_agree_with_each_other_on_an_image(samples: Samples) -> None:
+    answers = run_child(
+        "tests.export.answers:answer_child",
+        {
+            "models": {name: str(path) for name, path in samples.described.items()},
+            "image": str(samples.dataset.file(samples.dataset.images[0])),
+        },
+    )
+    for name, row in answers.items():
+        assert sum(row) == pytest.approx(1, abs=0.02)
+        assert row == pytest.approx(answers["none"], abs=0.002 if "int8" not in name else 0.1)
+
+
+def test_a_model_that_changed_while_it_was_exported_is_refused(
+    samples: Samples, tmp_path: Path
+) -> None:
+    request = {
+        "model": str(samples.models["good"]),
+        "model_sha256": "0" * 64,
+        "recipe": INT8.model_dump(mode="json"),
+        "image": IMAGE.model_dump(mode="json"),
+        "classes": len(LABELS),
+        "representative": [],
+        "out": str(tmp_path / "out.tflite"),
+    }
+    with pytest.raises(BadInput, match="model file changed"):
+        run_child("pipeline.export.convert:convert_child", request)
+    assert not (tmp_path / "out.tflite").exists()

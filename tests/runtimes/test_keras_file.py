@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.child import run_child
+from pipeline.errors import BadInput
+from pipeline.runtimes.keras_file import check_keras_archive
+from tests.export.samples import Samples
+from tests.export.samples import samples as make_samples
+
+
+@pytest.fixture(scope="session")
+def samples() -> Samples:
+    return make_samples()
+
+
+def dense(**changes: Any) -> dict[str, Any]:
+    layer = {
+        "module": "keras.layers",
+        "class_name": "Dense",
+        "config": {"name": "head", "units": 3, "activation": "softmax"},
+        "registered_name": None,
+    }
+    return layer | changes
+
+
+def archive(path: Path, *layers: dict[str, Any], compile_config: Any = None) -> Path:
+    config = {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": {"name": "hand_made", "layers": list(layers)},
+        "registered_name": "Functional",
+        "compile_config": compile_config,
+    }
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        out.writestr("config.json", json.dumps(config))
+        out.writestr("model.weights.h5", b"not read")
+    return path
+
+
+def test_facts_are_read_without_keras(tmp_path: Path) -> None:
+    facts = check_keras_archive(archive(tmp_path / "m.keras", dense(), dense()))
+    assert (facts.keras_version, facts.class_name, facts.name) == (
+        "3.15.1",
+        "Functional",
+        "hand_made",
+    )
+    assert facts.layers == 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        (dense(class_name="Lambda"), "Lambda"),
+        (dense(class_name="TorchModuleWrapper"), "TorchModuleWrapper"),
+        (dense(class_name="TFSMLayer"), "TFSMLayer"),
+        (
+            dense(config={"activation": {"class_name": "__lambda__", "config": {"value": "4w=="}}}),
+            "__lambda__",
+        ),
+        (dense(module="my_package.layers", class_name="Mine"), "my_package.layers.Mine"),
+        (dense(module="kerasish.layers"), "kerasish.layers.Dense"),
+        (dense(module="os", class_name="system"), "os.system"),
+        (dense(module="builtins", class_name="eval"), "builtins.eval"),
+        (dense(module="keras.utils", class_name="get_file"), "keras.utils.get_file"),
+        (dense(module=None, registered_name="Custom>Mine"), "Custom>Mine"),
+        (dense(registered_name="Package>Dense"), "Package>Dense"),
+    ],
+)
+def test_code_and_foreign_classes_are_refused_by_name(
+    tmp_path: Path, layer: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(BadInput, match="nothing in it was run") as caught:
+        check_keras_archive(archive(tmp_path / "m.keras", dense(), layer))
+    assert named in str(caught.value.got)
+
+
+def test_a_foreign_loss_is_no_danger_but_a_lambda_loss_is(tmp_path: Path) -> None:
+    foreign = {"loss": dense(module="my_losses", class_name="Focal")}
+    check_keras_archive(archive(tmp_path / "a.keras", dense(), compile_config=foreign))
+    code = {"loss": {"class_name": "__lambda__", "config": {"value": "4w=="}}}
+    with pytest.raises(BadInput, match="carries code"):
+        check_keras_archive(archive(tmp_path / "b.keras", dense(), compile_config=code))
+
+
+def test_a_function_named_by_keras_is_accepted(tmp_path: Path) -> None:
+    activation = {"module": "builtins", "class_name": "function", "config": "softmax"}
+    layer = dense(config={"name": "head", "activation": activation})
+    check_keras_archive(archive(tmp_path / "m.keras", layer))
+
+
+@pytest.mark.parametrize("content", [b"", b"some text", b"\x89HDF\r\n\x1a\n" + bytes(64)])
+def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.keras"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"not a \.keras file"):
+        check_keras_archive(path)
+
+
+def test_a_missing_file_and_a_missing_part_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no \.keras file here"):
+        check_keras_archive(tmp_path / "none.keras")
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("config.json", "{}")
+    with pytest.raises(BadInput, match="a part is missing"):
+        check_keras_archive(path)
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.keras", dense())
+    with zipfile.ZipFile(path, "a", compression=zipfile.ZIP_DEFLATED) as out:
+        out.writestr("assets/zeros", bytes(64 * 2**20))
+    with pytest.raises(BadInput, match="zip bomb"):
+        check_keras_archive(path)
+
+
+def test_deeply_nested_json_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("metadata.json", "{}")
+        out.writestr("config.json", "[" * 200_000)
+        out.writestr("model.weights.h5", b"")
+    with pytest.raises(BadInput, match="not JSON"):
+        check_keras_archive(path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_an_archive_cut_or_changed_anywhere_never_ends_in_a_traceback(data: st.DataObject) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = archive(Path(folder) / "m.keras", dense())
+        whole = bytearray(path.read_bytes())
+        position = data.draw(st.integers(0, len(whole) - 1))
+        if data.draw(st.booleans()):
+            path.write_bytes(whole[:position])
+            with pytest.raises(BadInput):
+                check_keras_archive(path)
+            return
+        whole[position] ^= 1 << data.draw(st.integers(0, 7))
+        path.write_bytes(whole)
+        with contextlib.suppress(BadInput):
+            check_keras_archive(path)
+
+
+@pytest.mark.slow
+def test_keras_loads_only_classifiers_that_fit(samples: Samples, tmp_path: Path) -> None:
+    damaged = tmp_path / "weights.keras"
+    with zipfile.ZipFile(samples.models["good"]) as old, zipfile.ZipFile(damaged, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"" if name.endswith(".h5") else old.read(name))
+    models = {**{kind: str(path) for kind, path in samples.models.items()}, "no": str(damaged)}
+    ends = run_child("tests.export.samples:load_keras_child", {"models": models})
+    assert ends["good"] == "loaded"
+    assert "another number of outputs than there are labels" in ends["seven"]
+    assert "(batch, 3)" in ends["seven"]
+    assert "(None, 7)" in ends["seven"]
+    assert "answers logits" in ends["logits"]
+    assert "activation linear" in ends["logits"]
+    assert "carries code" in ends["lambda"]
+    assert "Keras cannot load the model" in ends["no"]
+    assert not (samples.folder / "code-ran").exists()
+
+
+def test_a_saved_lambda_is_refused_and_never_run(samples: Samples) -> None:
+    with pytest.raises(BadInput, match="carries code") as caught:
+        check_keras_archive(samples.models["lambda"])
+    assert "Lambda" in str(caught.value.got)
+    assert not (samples.folder / "code-ran").exists()
+
+
+def test_a_real_archive_with_a_flipped_weight_byte_is_damaged(
+    samples: Samples, tmp_path: Path
+) -> None:
+    data = bytearray(samples.models["good"].read_bytes())
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as opened:
+        weights = opened.getinfo("model.weights.h5")
+    data[weights.header_offset + weights.compress_size // 2] ^= 1
+    path = tmp_path / "flipped.keras"
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match=r"damaged|cut short"):
+        check_keras_archive(path)
