@@ -1,0 +1,151 @@
+"""Feed images to TensorFlow: decode once, keep the grey levels, read them in seeded batches.
+
+Imported in a child process only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from pipeline.contract.dataset import ImageRecord
+from pipeline.contract.files import atomic_path
+from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.image import ImageContract
+from pipeline.errors import BadInput, PipelineError
+from pipeline.imaging.decode import Pixels, decode_bytes
+from pipeline.progress import ProgressEvent, Report
+
+Gather = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.generic]]
+
+
+class ImageReader:
+    """Decode image files in parallel inside tf.data.
+
+    A refused image ends the iteration: TensorFlow then raises its own error, and `refusal`
+    holds the pipeline's.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], sha256: Sequence[str | None], contract: ImageContract
+    ) -> None:
+        self._paths = list(paths)
+        self._sha256 = list(sha256)
+        self._contract = contract
+        self.refusal: PipelineError | None = None
+
+    def levels(self) -> tf.data.Dataset:
+        """Return the images in order: uint8 (height, width, 3), whole grey levels 0 to 255."""
+        height, width = self._contract.height_px, self._contract.width_px
+
+        def load(index: tf.Tensor) -> tf.Tensor:
+            pixels = tf.numpy_function(self._decode, [index], tf.uint8)
+            pixels.set_shape((None, None, 3))
+            resized = tf.image.resize(pixels, (height, width), method="bilinear", antialias=False)
+            # tf.round rounds half to even, as the contract says.
+            return tf.cast(tf.round(resized), tf.uint8)
+
+        return (
+            tf.data.Dataset.range(len(self._paths))
+            .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def _decode(self, index: np.int64) -> Pixels:
+        path, expected = self._paths[int(index)], self._sha256[int(index)]
+        try:
+            data = path.read_bytes()
+            if expected is not None and sha256_bytes(data) != expected:
+                raise BadInput(
+                    "the image changed since the dataset was prepared",
+                    where=str(path),
+                    expected=f"sha256 {expected}",
+                    got=f"sha256 {sha256_bytes(data)}",
+                    next_step="run `pipeline data prepare` again",
+                )
+            return decode_bytes(data, self._contract, where=str(path))
+        except OSError as error:
+            self.refusal = BadInput("cannot read the image file", where=str(path), got=str(error))
+            raise self.refusal from error
+        except PipelineError as error:
+            self.refusal = error
+            raise
+
+
+def cache_levels(
+    path: Path,
+    records: Sequence[ImageRecord],
+    root: Path,
+    contract: ImageContract,
+    report: Report,
+) -> npt.NDArray[np.uint8]:
+    """Decode images into the array file `path`, or open it when it is there already.
+
+    Returns:
+        uint8 array (images, height, width, 3) mapped from the file, so that a large dataset
+        need not fit into memory.
+
+    Raises:
+        BadInput: an image is bad, or is not the one the dataset manifest lists.
+    """
+    if not path.exists():
+        reader = ImageReader(
+            [root / r.path for r in records], [r.sha256 for r in records], contract
+        )
+        shape = (len(records), *contract.input_shape[1:])
+        with atomic_path(path) as temporary:
+            array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+            try:
+                for done, image in enumerate(reader.levels().as_numpy_iterator()):
+                    array[done] = image
+                    report(ProgressEvent("decode images", done + 1, len(records)))
+            except tf.errors.OpError:
+                if reader.refusal is not None:
+                    raise reader.refusal from None
+                raise
+            array.flush()
+            del array
+    levels: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return levels
+
+
+def batches(
+    gather: Gather, order: npt.NDArray[np.int64], batch_size: int, dtype: tf.DType
+) -> tf.data.Dataset:
+    """Read rows in the given order.
+
+    Args:
+        gather: returns the rows of int64 (batch,) indices, as an array of `dtype`.
+        order: int64 (n,), the row of each sample.
+        batch_size: samples in a batch; the last one may be smaller.
+        dtype: of the rows.
+
+    Returns:
+        a dataset of (position int64 (), rows (batch, ...)); position counts batches from 0.
+    """
+    starts = np.arange(0, len(order), batch_size)
+    shape = (None, *gather(order[:1]).shape[1:])
+
+    def read(start: np.int64) -> npt.NDArray[np.generic]:
+        return gather(order[int(start) : int(start) + batch_size])
+
+    def load(position: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.numpy_function(read, [start], dtype)
+        rows.set_shape(shape)
+        return position, rows
+
+    return (
+        tf.data.Dataset.from_tensor_slices((np.arange(len(starts)), starts))
+        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def normalized(levels: tf.Tensor, contract: ImageContract) -> tf.Tensor:
+    """Map grey levels of any dtype to model inputs: float32 (level - mean) / std."""
+    mean, std = np.float32(contract.mean), np.float32(contract.std)
+    return (tf.cast(levels, tf.float32) - mean) / std

@@ -1,0 +1,116 @@
+"""Remember how far a training has come, so that a killed one goes on. Child process only."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.files import atomic_path, write_text_atomic
+from pipeline.errors import BadInput
+
+
+class Epoch(Frozen):
+    """Record one epoch of one phase; epoch 0 is the state the phase began with.
+
+    `loss` and `accuracy` are means over the training samples as the epoch went, None for
+    epoch 0; the `val_` figures are of the validation split after it. Accuracies are shares.
+    """
+
+    phase: str
+    epoch: int
+    loss: float | None
+    accuracy: float | None
+    val_loss: float
+    val_accuracy: float
+    val_balanced_accuracy: float
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """Return what the best epoch has the most of: balanced accuracy, then a small loss."""
+        return (self.val_balanced_accuracy, -self.val_loss)
+
+
+class PhaseState(Frozen):
+    """Say where a phase stands: its epochs, and the files of the newest and the best one."""
+
+    history: tuple[Epoch, ...] = ()
+    checkpoint: str | None = None
+    best: str | None = None
+    finished: bool = False
+
+
+class _Journal(Frozen):
+    inputs_sha256: str
+    phases: dict[str, PhaseState] = Field(default_factory=dict)
+
+
+class Journal:
+    """Keep the state of one training in a folder.
+
+    `journal.json` is written last and names the checkpoint files that count, so a kill at any
+    moment leaves the epoch before or the epoch after. State of other inputs is thrown away.
+    """
+
+    def __init__(self, folder: Path, inputs_sha256: str) -> None:
+        self.folder = folder
+        self._file = folder / "journal.json"
+        self._state = _Journal(inputs_sha256=inputs_sha256)
+        try:
+            found = _Journal.load(self._file)
+        except BadInput:
+            found = None
+        if found is not None and found.inputs_sha256 == inputs_sha256:
+            self._state = found
+            return
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        self._state.save(self._file)
+
+    def phase(self, name: str) -> PhaseState:
+        """Return where a phase stands."""
+        return self._state.phases.get(name, PhaseState())
+
+    def write(self, name: str, state: PhaseState) -> None:
+        """Commit a phase's new state, then remove the checkpoints no phase names any more."""
+        phases = {**self._state.phases, name: state}
+        self._state = self._state.model_copy(update={"phases": phases})
+        self._state.save(self._file)
+        self._write_csv()
+        named = {file for p in phases.values() for file in (p.checkpoint, p.best)}
+        for path in self.folder.glob("*.npz"):
+            if path.name not in named:
+                path.unlink()
+
+    def history(self) -> list[Epoch]:
+        """Return every epoch so far."""
+        return [epoch for state in self._state.phases.values() for epoch in state.history]
+
+    def _write_csv(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(Epoch.model_fields), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(epoch.model_dump() for epoch in self.history())
+        write_text_atomic(self.folder / "history.csv", text.getvalue())
+
+
+def save_variables(path: Path, variables: Sequence[Any]) -> None:
+    """Write the values of Keras variables, in order, to an `.npz` file, atomically."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        arrays: dict[str, Any] = {f"{i:04d}": np.asarray(v) for i, v in enumerate(variables)}
+        np.savez(stream, **arrays)
+
+
+def load_variables(path: Path, variables: Sequence[Any]) -> None:
+    """Read back what `save_variables` wrote for the same variables."""
+    with np.load(path, allow_pickle=False) as values:
+        for i, variable in enumerate(variables):
+            variable.assign(values[f"{i:04d}"])

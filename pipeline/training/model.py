@@ -1,0 +1,137 @@
+"""Build the classifier: MobileNetV2, average pooling, dropout, softmax. Child process only.
+
+Batch normalization is where short trainings of this network go wrong. Keras gives it a momentum
+of 0.999: the moving averages that inference uses then lag a thousand steps behind the weights,
+and a few epochs of a small dataset are not a thousand steps. So there are two ways here:
+
+- a pretrained network keeps its statistics: its batch normalization layers are frozen, they use
+  the moving averages in training too, and training and inference are the same function;
+- a network trained as a whole uses momentum 0.9, an average over about ten steps. Training steps
+  never read the moving averages, so this changes what is evaluated and nothing that is learned.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.image import ImageContract
+from pipeline.errors import BadInput, EnvironmentProblem
+
+# The features kept between the frozen trunk and the fine-tuned top: (height/16, width/16, 96).
+TRUNK_OUTPUT = "block_12_add"
+FEATURES = "features"
+PROBABILITY = "probability"
+_WHOLE_NETWORK_MOMENTUM = 0.9
+
+
+def build(
+    image: ImageContract, width: float, weights: str, classes: int, dropout: float
+) -> keras.Model:
+    """Build the classifier as one flat functional model without custom objects.
+
+    Args:
+        image: gives the input size.
+        width: MobileNetV2's width multiplier.
+        weights: "imagenet", "none", or the path of an `.h5` file.
+        classes: the number of outputs.
+        dropout: the share of pooled features left out in training, 0 to 1.
+
+    Returns:
+        a model from `image`, float32 (batch, height, width, 3) as the contract normalizes it, to
+        `probability`, float32 (batch, classes), rows summing to 1.
+
+    Raises:
+        BadInput: the weights do not fit the network.
+        EnvironmentProblem: the ImageNet weights cannot be downloaded.
+    """
+    inputs = keras.Input(image.input_shape[1:], name="image")
+    base = _base(inputs, width, weights)
+    pooled = keras.layers.GlobalAveragePooling2D(name=FEATURES)(base.output)
+    kept = keras.layers.Dropout(dropout, name="dropout")(pooled)
+    outputs = keras.layers.Dense(classes, activation="softmax", name=PROBABILITY)(kept)
+    return keras.Model(inputs, outputs, name="classifier")
+
+
+def _base(inputs: Any, width: float, weights: str) -> keras.Model:
+    if weights != "imagenet":
+        base = keras.applications.MobileNetV2(
+            input_tensor=inputs, include_top=False, weights=None, alpha=width
+        )
+        if weights != "none":
+            _load(base, Path(weights), width)
+        return base
+    try:
+        return keras.applications.MobileNetV2(
+            input_tensor=inputs, include_top=False, weights="imagenet", alpha=width
+        )
+    except Exception as error:  # Keras raises a bare Exception when a download fails.
+        raise EnvironmentProblem(
+            "cannot get MobileNetV2's ImageNet weights",
+            got=str(error),
+            next_step="connect to the internet once, or give a file with --weights PATH",
+        ) from error
+
+
+def _load(base: keras.Model, path: Path, width: float) -> None:
+    try:
+        base.load_weights(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            "the weights do not fit the network",
+            where=str(path),
+            expected=f"Keras weights (.h5) of MobileNetV2 {width:g} without its top",
+            got=str(error).strip().splitlines()[0][:300],
+            next_step="give the file of this width, or the width of this file",
+        ) from error
+
+
+def freeze_statistics(model: keras.Model) -> None:
+    """Make batch normalization use its moving averages in training too, and never change."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
+def follow_closely(model: keras.Model) -> None:
+    """Let the moving averages keep up with weights that all move."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = _WHOLE_NETWORK_MOMENTUM
+
+
+def parts(model: keras.Model) -> tuple[keras.Model, keras.Model, keras.Model]:
+    """Return the trunk (image to trunk features), the top (trunk features to probability), and
+    the head (pooled features to probability), which share the model's weights.
+    """  # noqa: D205
+    middle = model.get_layer(TRUNK_OUTPUT).output
+    pooled = model.get_layer(FEATURES).output
+    trunk = keras.Model(model.input, [middle, pooled])
+    return trunk, keras.Model(middle, model.output), keras.Model(pooled, model.output)
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write a `.keras` file whose bytes depend on the model alone, atomically.
+
+    Keras stamps the time of saving into the archive; here it is left out.
+    """
+    buffer = io.BytesIO()
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        stamped = Path(folder) / path.name
+        model.save(stamped, include_optimizer=False)
+        with zipfile.ZipFile(stamped) as old, zipfile.ZipFile(buffer, "w") as new:
+            for name in sorted(old.namelist()):
+                content = old.read(name)
+                if name == "metadata.json":
+                    facts = json.loads(content)
+                    facts.pop("date_saved", None)
+                    content = json.dumps(facts, sort_keys=True).encode()
+                new.writestr(zipfile.ZipInfo(name), content)
+    write_bytes_atomic(path, buffer.getvalue())

@@ -1,0 +1,58 @@
+"""Answer with a Keras model, one trace for every batch size. Child process only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from pipeline.contract.image import ImageContract
+from pipeline.metrics import Probabilities
+from pipeline.training.input import batches, normalized
+
+_BATCH = 32
+
+
+class Predictor(Protocol):
+    """Answer rows with the model's weights of this moment."""
+
+    def __call__(
+        self, rows: npt.NDArray[Any], told: Callable[[int, int], None] | None = None
+    ) -> Probabilities:
+        """Return float32 (rows, classes); `told` hears of (done, total) rows."""
+
+
+def predictor(model: keras.Model, image: ImageContract | None = None) -> Predictor:
+    """Make a function from rows to probabilities.
+
+    Args:
+        model: gives float32 (batch, classes).
+        image: normalizes uint8 grey levels; None where the rows are the model's input as they
+            are, of any float type.
+    """
+
+    def infer(rows: tf.Tensor) -> tf.Tensor:
+        ready = tf.cast(rows, tf.float32) if image is None else normalized(rows, image)
+        return model(ready, training=False)
+
+    traced: dict[tf.DType, Any] = {}
+
+    def answer(
+        rows: npt.NDArray[Any], told: Callable[[int, int], None] | None = None
+    ) -> Probabilities:
+        dtype = tf.as_dtype(rows.dtype)
+        if dtype not in traced:
+            signature = [tf.TensorSpec(model.input.shape, dtype)]
+            traced[dtype] = tf.function(infer, input_signature=signature)
+        found: list[Probabilities] = []
+        for _, batch in batches(lambda which: rows[which], np.arange(len(rows)), _BATCH, dtype):
+            found.append(traced[dtype](batch).numpy())
+            if told is not None:
+                told(sum(map(len, found)), len(rows))
+        return np.concatenate(found)
+
+    return answer

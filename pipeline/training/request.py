@@ -1,0 +1,125 @@
+"""Say what to train: the caller's wishes, and the settings a recipe makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.image import ImageContract
+
+# Keras offers its ImageNet weights for these widths only.
+IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+
+Way = Literal["seed", "transfer", "scratch"]
+
+
+class Settings(Frozen):
+    """Hold every number of one training, with nothing left open.
+
+    `way` is what the recipe comes to: "seed"; or for the default recipe "transfer" (head on
+    cached features, then the top blocks) with pretrained weights and "scratch" without.
+    Rates are those of Adam (AdamW where `weight_decay` is not 0); class weights are
+    (images / (classes * images of the class)) ** `class_weight_power`; an early stop waits
+    `patience` epochs without a better validation balanced accuracy.
+    """
+
+    way: Way
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    head_epochs: int = 0
+    head_learning_rate: float = 0.0
+    patience: int
+    schedule: Literal["constant", "warmup-cosine"]
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    class_weight_power: float = 0.0
+    # Validation and the kept checkpoint use the exponential average of the weights.
+    average_decay: float = 0.0
+
+
+_SETTINGS: dict[Way, Settings] = {
+    # The seed project's training, number by number; Adam's rate never changes.
+    "seed": Settings(
+        way="seed",
+        batch_size=32,
+        epochs=128,
+        learning_rate=1e-5,
+        patience=128,
+        schedule="constant",
+    ),
+    "transfer": Settings(
+        way="transfer",
+        batch_size=32,
+        epochs=12,
+        learning_rate=5e-4,
+        head_epochs=20,
+        head_learning_rate=1e-3,
+        patience=6,
+        schedule="warmup-cosine",
+        weight_decay=1e-3,
+        dropout=0.3,
+        label_smoothing=0.1,
+        class_weight_power=0.5,
+        average_decay=0.99,
+    ),
+    "scratch": Settings(
+        way="scratch",
+        batch_size=32,
+        epochs=30,
+        learning_rate=2e-3,
+        patience=15,
+        schedule="warmup-cosine",
+        weight_decay=1e-4,
+        dropout=0.2,
+        label_smoothing=0.1,
+        class_weight_power=0.5,
+    ),
+}
+
+
+class TrainRequest(Frozen):
+    """Ask for a model. None takes the recipe's own value.
+
+    `weights` is "imagenet" (Keras downloads them), "none", or the path of an `.h5` file of a
+    MobileNetV2 without its top. `epochs` counts the longest phase: all of the training, or the
+    fine-tuning where the weights are pretrained and the recipe is the default one; there
+    `head_epochs` counts the phase before it.
+    """
+
+    image: ImageContract = ImageContract()
+    width: float = Field(default=1.0, gt=0.0, le=2.0)
+    weights: str = Field(default="imagenet", min_length=1)
+    recipe: Literal["default", "seed"] = "default"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    batch_size: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    head_epochs: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0.0)
+
+    @property
+    def weights_file(self) -> Path | None:
+        """Return the weights file asked for, None for "imagenet" and "none"."""
+        return None if self.weights in ("imagenet", "none") else Path(self.weights)
+
+    @property
+    def weights_name(self) -> str:
+        """Return what a manifest calls the weights: never a path of this machine."""
+        return self.weights if self.weights_file is None else self.weights_file.name
+
+    def settings(self) -> Settings:
+        """Resolve the recipe and the overrides."""
+        way: Way = "transfer" if self.weights != "none" else "scratch"
+        chosen = _SETTINGS["seed" if self.recipe == "seed" else way]
+        overrides = {
+            name: value
+            for name in ("batch_size", "epochs", "learning_rate")
+            if (value := getattr(self, name)) is not None
+        }
+        if self.head_epochs is not None and chosen.way == "transfer":
+            overrides["head_epochs"] = self.head_epochs
+        return chosen.model_copy(update=overrides)
