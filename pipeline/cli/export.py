@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pipeline.contract.verdict import Verdict
     from pipeline.corridor.prove import Exported
 
-_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
-
 
 def export(
     quantize: Annotated[Quantize, typer.Option(help="How to store weights and activations.")],
@@ -114,14 +112,34 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
 
 
 def verdict_table(verdict: Verdict, title: str) -> Table:
-    """Return the checks of a verdict as a table."""
+    """Return a verdict as a table: what passed in a line each gate, the rest check by check.
+
+    The task gate is always shown check by check, since its figures are what a person asks for.
+    """
+    from rich.markup import escape
     from rich.table import Table
 
-    outcome = str(verdict.outcome)
-    table = Table(title=f"{title}: [{_STYLE[outcome]}]{outcome}[/]")
-    for column in ("gate", "check", "outcome", "evidence"):
+    from pipeline.contract.verdict import Gate, Outcome
+    from pipeline.report import wording
+
+    style = {Outcome.passed: "green", Outcome.failed: "bold red", Outcome.inconclusive: "yellow"}
+    table = Table(
+        title=f"{escape(title)}: [{style[verdict.outcome]}]{wording.headline(verdict)}[/]",
+        title_justify="left",
+    )
+    for column in ("gate", "check", "outcome", "measured", "asked for"):
         table.add_column(column, overflow="fold")
-    for check in verdict.checks:
-        style = _STYLE[str(check.outcome)]
-        table.add_row(str(check.gate), check.name, f"[{style}]{check.outcome}[/]", check.evidence)
+    for gate in Gate:
+        checks = [check for check in verdict.checks if check.gate is gate]
+        brief = gate is not Gate.task and all(c.outcome is Outcome.passed for c in checks)
+        if checks and brief:
+            table.add_row(str(gate), f"all {len(checks)} checks", "[green]pass[/]", "", "")
+        for check in () if brief else checks:
+            table.add_row(
+                str(gate),
+                escape(wording.title(check)),
+                f"[{style[check.outcome]}]{check.outcome}[/]",
+                wording.measured(check),
+                wording.limit(check),
+            )
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ _MACHINE_ERRNOS = {
     errno.EMFILE: "too many open files",
     errno.ENOMEM: "out of memory",
 }
+
+# Seconds between two lines about one task where there is no terminal.
+_SILENCE_S = 15.0
 
 
 class Output:
@@ -117,16 +121,18 @@ class Output:
 
 
 class _Lines:
-    """Write a line when a task begins, at each quarter of it, and when it has a new detail."""
+    """Write a line when a task begins, ends, or has not been heard of for a while."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, str]] = {}
+        self._last: dict[str, tuple[float, int]] = {}
 
     def __call__(self, event: ProgressEvent) -> None:
-        quarter = 4 * event.done // event.total if event.total else 0
-        if self._seen.get(event.task) == (quarter, event.detail):
+        now = time.monotonic()
+        spoken, done = self._last.get(event.task, (-_SILENCE_S, -1))
+        finished = event.done == event.total and event.done != done
+        if not finished and now - spoken < _SILENCE_S:
             return
-        self._seen[event.task] = (quarter, event.detail)
+        self._last[event.task] = (now, event.done)
         count = f" {event.done}/{event.total}" if event.total else ""
         detail = f" ({event.detail})" if event.detail else ""
         sys.stderr.write(f"{event.task}{count}{detail}\n")
