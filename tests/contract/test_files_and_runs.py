@@ -1,0 +1,192 @@
+"""Writing whole files and folders, holding a run, and recovering after a death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.contract.files import atomic_path, write_bytes_atomic, write_text_atomic
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import ISIC_2019
+from pipeline.contract.manifest import FileEntry, Manifest, package_versions
+from pipeline.contract.run import RunDir, publish_dir, staging_dir
+from pipeline.errors import BadInput, EnvironmentProblem
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_whole_and_readable_by_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "note.txt"
+    write_text_atomic(path, "grün")
+    assert path.read_bytes() == "grün".encode()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert names(path.parent) == ["note.txt"]
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_bytes_atomic(path, b"old")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:  # noqa: PT012
+        temporary.write_bytes(b"new, but")
+        raise RuntimeError("power cut")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_the_temporary_file_keeps_the_suffix(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "model.keras") as temporary:
+        assert temporary.suffix == ".keras"
+        assert temporary.parent == tmp_path
+        temporary.write_bytes(b"x")
+
+
+def test_a_published_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    target = tmp_path / "bundles" / "int8"
+    for content in ("one", "two"):
+        with staging_dir(target) as staging:
+            (staging / f"{content}.txt").write_text(content)
+            publish_dir(staging, target)
+    assert names(target) == ["two.txt"]
+    assert names(target.parent) == ["int8"]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o755
+
+
+def test_a_folder_that_was_not_published_is_removed(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with pytest.raises(RuntimeError), staging_dir(target) as staging:  # noqa: PT012
+        (staging / "half").write_text("x")
+        raise RuntimeError("no")
+    assert names(tmp_path) == []
+
+
+def test_every_path_of_a_run_is_under_its_root(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    paths = [getattr(run, n) for n in dir(RunDir) if isinstance(getattr(RunDir, n), property)]
+    paths += [run.bundle("int8-uint8"), run.rejected("int8-uint8")]
+    assert len(set(paths)) == len(paths)
+    assert all(path.is_relative_to(tmp_path) for path in paths)
+
+
+def test_a_run_can_be_held_again_after_it_was_let_go(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    for _ in range(2):
+        with run.lock():
+            assert run.root.is_dir()
+
+
+def test_a_run_is_let_go_when_the_work_fails(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    with pytest.raises(RuntimeError), run.lock():
+        raise RuntimeError("work failed")
+    with run.lock():
+        pass
+
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from pipeline.contract.run import RunDir
+with RunDir(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_held_elsewhere_is_refused_until_its_holder_is_killed(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(EnvironmentProblem, match="another pipeline command") as caught,
+            run.lock(),
+        ):
+            pass
+        assert caught.value.where == str(tmp_path)
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    with run.lock():
+        pass
+
+
+@pytest.mark.parametrize("parent", ["", "bundles", "rejected"])
+def test_a_folder_left_aside_by_a_death_is_put_back(tmp_path: Path, parent: str) -> None:
+    folder = tmp_path / parent
+    (folder / ".replaced-int8").mkdir(parents=True)
+    (folder / ".replaced-int8" / "model.tflite").write_bytes(b"old")
+    (folder / ".staging-int8-abc").mkdir()
+    with RunDir(tmp_path).lock():
+        assert (folder / "int8" / "model.tflite").read_bytes() == b"old"
+        assert not list(folder.glob(".replaced-*"))
+        assert not list(folder.glob(".staging-*"))
+
+
+def test_a_folder_left_aside_is_dropped_when_the_new_one_is_there(tmp_path: Path) -> None:
+    for name, content in ((".replaced-train", b"old"), ("train", b"new")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.keras").write_bytes(content)
+    with RunDir(tmp_path).lock():
+        assert (tmp_path / "train" / "model.keras").read_bytes() == b"new"
+        assert not (tmp_path / ".replaced-train").exists()
+
+
+def test_publishing_steps_over_what_a_death_left_aside(tmp_path: Path) -> None:
+    (tmp_path / ".replaced-out").mkdir()
+    (tmp_path / ".replaced-out" / "older").write_text("x")
+    target = tmp_path / "out"
+    target.mkdir()
+    with staging_dir(target) as staging:
+        (staging / "new").write_text("x")
+        publish_dir(staging, target)
+    assert names(tmp_path) == ["out"]
+    assert names(target) == ["new"]
+
+
+def manifest(folder: Path, *files: str) -> Manifest:
+    return Manifest(
+        versions={},
+        seed=0,
+        parents={},
+        files={name: FileEntry.of(folder / name) for name in files},
+        image=ImageContract(),
+        labels=ISIC_2019,
+    )
+
+
+def test_a_manifest_recognizes_its_files(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"weights")
+    found = manifest(tmp_path, "model.tflite")
+    found.check_files(tmp_path)
+    assert found.files["model.tflite"].size_bytes == 7
+    assert "Not a medical device" in found.notice
+
+
+@pytest.mark.parametrize("damage", ["change", "remove"])
+def test_a_manifest_refuses_a_changed_or_missing_file(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"weights")
+    found = manifest(tmp_path, "model.tflite")
+    if damage == "change":
+        path.write_bytes(b"WEIGHTS")
+    else:
+        path.unlink()
+    with pytest.raises(BadInput) as caught:
+        found.check_files(tmp_path)
+    assert caught.value.where == str(path)
+
+
+def test_versions_name_python_and_admit_what_is_absent() -> None:
+    versions = package_versions("numpy", "no-such-package-at-all")
+    assert versions["no-such-package-at-all"] == "absent"
+    assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert list(versions) == sorted(versions)

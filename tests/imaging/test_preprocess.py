@@ -1,0 +1,137 @@
+"""Resizing and normalizing, against a slow implementation of the same words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pipeline.contract.image import ImageContract
+from pipeline.errors import BadInput
+from pipeline.imaging.preprocess import (
+    levels_from_bytes,
+    load_levels,
+    normalize,
+    resize_bilinear,
+    to_levels,
+)
+from tests.imaging.samples import encode, noise
+
+F = np.float32
+
+
+def slow_resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize a value at a time, in float32, as the contract's words say."""
+
+    def taps(target: int, size_in: int, size_out: int) -> tuple[int, int, np.float32]:
+        source = F(F(F(target) + F(0.5)) * F(F(size_in) / F(size_out))) - F(0.5)
+        low = math.floor(source)
+        share = F(source - F(low))
+        return min(max(low, 0), size_in - 1), min(max(low + 1, 0), size_in - 1), share
+
+    out = np.empty((height, width, pixels.shape[2]), np.float32)
+    for y in range(height):
+        top, bottom, down = taps(y, pixels.shape[0], height)
+        for x in range(width):
+            left, right, across = taps(x, pixels.shape[1], width)
+            for c in range(pixels.shape[2]):
+                a, b = F(pixels[top, left, c]), F(pixels[top, right, c])
+                d, e = F(pixels[bottom, left, c]), F(pixels[bottom, right, c])
+                upper = F(a + F(F(b - a) * across))
+                lower = F(d + F(F(e - d) * across))
+                out[y, x, c] = F(upper + F(F(lower - upper) * down))
+    return out
+
+
+sizes = st.integers(1, 24)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes, sizes, sizes, sizes, st.integers(0, 2**16))
+def test_resize_equals_the_slow_implementation(
+    height_in: int, width_in: int, height_out: int, width_out: int, seed: int
+) -> None:
+    pixels = noise(height_in, width_in, seed=seed)
+    fast = resize_bilinear(pixels, height_out, width_out)
+    assert fast.dtype == np.float32
+    assert np.array_equal(fast, slow_resize(pixels, height_out, width_out))
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, sizes, st.integers(0, 2**16))
+def test_resize_to_the_same_size_changes_nothing(height: int, width: int, seed: int) -> None:
+    pixels = noise(height, width, seed=seed)
+    assert np.array_equal(resize_bilinear(pixels, height, width), pixels)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, sizes, sizes, sizes, st.integers(0, 2**16))
+def test_resize_commutes_with_transposing_and_stays_in_range(
+    height_in: int, width_in: int, height_out: int, width_out: int, seed: int
+) -> None:
+    pixels = noise(height_in, width_in, seed=seed)
+    straight = resize_bilinear(pixels, height_out, width_out)
+    turned = resize_bilinear(pixels.transpose(1, 0, 2), width_out, height_out)
+    np.testing.assert_allclose(turned.transpose(1, 0, 2), straight, atol=1e-3)
+    assert straight.min() >= pixels.min() - 1e-3
+    assert straight.max() <= pixels.max() + 1e-3
+
+
+def test_resize_takes_no_average_when_it_shrinks() -> None:
+    # A third of the size reads every third pixel; antialiasing would blend its neighbours.
+    pixels = noise(9, 9)
+    assert np.array_equal(resize_bilinear(pixels, 3, 3), pixels[1::3, 1::3])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_levels_are_rounded_half_to_even(first: int) -> None:
+    contract = ImageContract(height_px=32, width_px=32)
+    columns = np.arange(first, first + 64, dtype=np.uint8)
+    pixels = np.broadcast_to(columns[None, :, None], (64, 64, 3))
+    # half the size reads the middle of two columns: 0.5, 2.5, ... or 1.5, 3.5, ...
+    levels = to_levels(pixels, contract)
+    assert levels[0, :, 0].tolist() == [k + 2 * first for k in range(0, 64, 2)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (255, 257), (6000, 8000)])
+def test_any_size_becomes_the_contract_size(shape: tuple[int, int]) -> None:
+    contract = ImageContract()
+    levels = to_levels(np.full((*shape, 3), 77, np.uint8), contract)
+    assert levels.shape == (256, 256, 3)
+    assert levels.dtype == np.uint8
+    assert np.all(levels == 77)
+
+
+def test_normalizing_spans_minus_one_to_one() -> None:
+    contract = ImageContract()
+    inputs = normalize(np.array([0, 127, 128, 255], np.uint8), contract)
+    assert inputs.dtype == np.float32
+    assert inputs.tolist() == [-1.0, F(-0.5) / F(127.5), F(0.5) / F(127.5), 1.0]
+    assert (float(inputs.min()), float(inputs.max())) == contract.float_range
+
+
+def test_normalizing_follows_the_contract() -> None:
+    contract = ImageContract(mean=0.0, std=255.0)
+    assert normalize(np.array([0, 255], np.uint8), contract).tolist() == [0.0, 1.0]
+
+
+def test_a_file_and_its_bytes_give_the_same_levels(tmp_path: Path) -> None:
+    contract = ImageContract(height_px=64, width_px=96)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(Image.fromarray(noise(50, 31)), "JPEG", exif=exif)
+    path = tmp_path / "x.jpg"
+    path.write_bytes(data)
+    levels = load_levels(path, contract)
+    assert levels.shape == (64, 96, 3)
+    assert np.array_equal(levels, levels_from_bytes(data, contract, where="x"))
+
+
+def test_bad_bytes_are_refused_under_the_given_name() -> None:
+    with pytest.raises(BadInput, match="camera roll"):
+        levels_from_bytes(b"x", ImageContract(), where="camera roll")
