@@ -1,0 +1,114 @@
+"""Export a tiny real model through the gates: published, kept aside, undecided, found again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.contract.recipe import Quantize, Recipe
+from pipeline.contract.run import RunDir
+from pipeline.contract.verdict import Outcome, Verdict
+from pipeline.corridor.prove import Exported, export_and_prove, load_bundle
+from pipeline.corridor.source import KerasSource
+from pipeline.errors import BadInput, GateFailed, Inconclusive
+from pipeline.parity.thresholds import Thresholds
+from tests.export.samples import IMAGE, LABELS, samples
+
+FLOAT16 = Recipe(quantize=Quantize.float16)
+EASY = Thresholds(min_images=1, accuracy_tolerance=1.0, min_top1_agreement=0.0)
+NOTHING_CRITICAL = LABELS.model_copy(update={"critical": ()})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    return RunDir(tmp_path_factory.mktemp("run"))
+
+
+def export(run: RunDir, recipe: Recipe = FLOAT16, thresholds: Thresholds = EASY) -> Exported:
+    made = samples()
+    source = KerasSource(made.models["good"], IMAGE, NOTHING_CRITICAL, made.dataset, None)
+    return export_and_prove(source, recipe, run, thresholds, min_runtime="2.16.0")
+
+
+@pytest.fixture(scope="module")
+def published(run: RunDir) -> Iterator[Exported]:
+    exported = export(run)
+    yield exported
+    load_bundle(exported.folder)
+
+
+def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exported) -> None:
+    assert published.published
+    assert published.refusal() is None
+    assert published.folder == run.bundle("float16")
+    names = {path.name for path in published.folder.iterdir()}
+    assert names == {"model.tflite", "labels.txt", "manifest.json", "verdict.json"}
+    verdict = Verdict.load(published.folder / "verdict.json")
+    assert verdict == published.verdict
+    assert {str(check.gate) for check in verdict.checks} == {"structure", "numbers", "task"}
+    assert verdict.candidate["model_sha256"] == published.manifest.files["model.tflite"].sha256
+
+
+def test_the_same_export_again_finds_the_bundle(run: RunDir, published: Exported) -> None:
+    before = (published.folder / "model.tflite").stat().st_mtime_ns
+    again = export(run)
+    assert again.resumed
+    assert again.verdict == published.verdict
+    assert (published.folder / "model.tflite").stat().st_mtime_ns == before
+
+
+def test_other_thresholds_are_judged_anew_and_a_failure_is_kept_aside(
+    run: RunDir, published: Exported
+) -> None:
+    strict = EASY.model_copy(update={"max_mean_probability_difference": 0.0})
+    failed = export(run, thresholds=strict)
+    assert not failed.published
+    assert failed.verdict.outcome is Outcome.failed
+    assert failed.folder == run.rejected("float16")
+    assert (failed.folder / "model.tflite").is_file()
+    refusal = failed.refusal()
+    assert isinstance(refusal, GateFailed)
+    assert "mean_probability_difference" in str(refusal)
+    assert Verdict.load(published.folder / "verdict.json").passed, "the proven one stays"
+
+
+def test_too_few_images_are_inconclusive_and_not_published(run: RunDir) -> None:
+    undecided = export(run, thresholds=EASY.model_copy(update={"min_images": 50}))
+    assert not undecided.published
+    assert isinstance(undecided.refusal(), Inconclusive)
+
+
+def test_a_file_that_fails_its_structure_is_never_run(run: RunDir) -> None:
+    made = samples()
+    source = KerasSource(made.models["good"], IMAGE, NOTHING_CRITICAL, made.dataset, None)
+    failed = export_and_prove(source, FLOAT16, run, EASY, min_runtime="1.5.0")
+    assert not failed.published
+    assert {str(check.gate) for check in failed.verdict.checks} == {"structure"}
+    assert "oldest runtime" in str(failed.refusal())
+
+
+def test_equal_inputs_give_equal_bundles(run: RunDir, published: Exported, tmp_path: Path) -> None:
+    other = export(RunDir(tmp_path))
+    for name in ("model.tflite", "labels.txt", "manifest.json"):
+        assert (other.folder / name).read_bytes() == (published.folder / name).read_bytes()
+
+
+def test_an_edited_bundle_is_refused(published: Exported, tmp_path: Path) -> None:
+    for path in published.folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "labels.txt").write_text("BLUE\nGREEN\nRED\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="differs from its manifest"):
+        load_bundle(tmp_path)
+
+
+def test_a_verdict_cannot_be_turned_into_a_pass_by_hand(run: RunDir, tmp_path: Path) -> None:
+    failed = export(run, thresholds=EASY.model_copy(update={"max_mean_probability_difference": 0}))
+    values = json.loads((failed.folder / "verdict.json").read_text(encoding="utf-8"))
+    values["outcome"] = "pass"
+    forged = tmp_path / "verdict.json"
+    forged.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(BadInput, match="does not follow"):
+        Verdict.load(forged)
