@@ -176,15 +176,12 @@ def _read_json(archive: zipfile.ZipFile, name: str, where: str) -> dict[str, Any
 def _check_objects(config: dict[str, Any], where: str) -> None:
     if "class_name" not in config or "config" not in config:
         raise BadInput("config.json of the .keras file describes no model", where=where)
-    trained_with = config.get("compile_config")
     for value in _objects(config):
         _refuse_code(value, where)
+    # A foreign loss or metric is no danger: the model is loaded without being compiled.
     architecture = {key: value for key, value in config.items() if key != "compile_config"}
     for value in _objects(architecture):
         _refuse_foreign(value, where)
-    # A foreign loss or metric is no danger: the model is loaded without being compiled.
-    if trained_with is not None and not isinstance(trained_with, dict):
-        raise BadInput("config.json of the .keras file is malformed", where=where)
 
 
 def _objects(root: Any) -> Iterator[dict[str, Any]]:
