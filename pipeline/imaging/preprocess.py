@@ -46,10 +46,12 @@ def to_levels(pixels: Pixels, contract: ImageContract) -> Pixels:
         contract: gives the size.
 
     Returns:
-        uint8 array (contract.height_px, contract.width_px, 3), rounded half to even.
+        uint8 array (contract.height_px, contract.width_px, 3), rounded half to even, rows first
+        in memory.
     """
     resized = resize_bilinear(pixels, contract.height_px, contract.width_px)
-    return np.rint(resized).astype(np.uint8)
+    # Indexing leaves columns first in memory, and native runtimes read the bytes as they lie.
+    return np.rint(resized).astype(np.uint8, order="C")
 
 
 def normalize(levels: Pixels, contract: ImageContract) -> Float32:

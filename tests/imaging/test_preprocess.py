@@ -135,3 +135,9 @@ def test_a_file_and_its_bytes_give_the_same_levels(tmp_path: Path) -> None:
 def test_bad_bytes_are_refused_under_the_given_name() -> None:
     with pytest.raises(BadInput, match="camera roll"):
         levels_from_bytes(b"x", ImageContract(), where="camera roll")
+
+
+@given(height=st.integers(1, 50), width=st.integers(1, 50))
+def test_levels_lie_in_memory_as_native_runtimes_read_them(height: int, width: int) -> None:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    assert to_levels(pixels, ImageContract(height_px=32, width_px=64)).flags.c_contiguous

@@ -1,0 +1,95 @@
+"""Load exported files in the clients that phones use, and classify a JPEG there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.contract.choices import RuntimeName
+from pipeline.errors import BadInput
+from pipeline.runtimes.ask import Answers, ask
+from pipeline.runtimes.task_library import by_label
+from tests.export.samples import IMAGE, LABELS, samples
+
+RUNTIMES = (RuntimeName.litert, RuntimeName.task_library, RuntimeName.mediapipe)
+
+
+def answers(runtime: RuntimeName, model: Path, **options: bool) -> Answers:
+    dataset = samples().dataset
+    images = [(dataset.file(image), image.sha256) for image in dataset.images]
+    return ask(runtime, model, images, image=IMAGE, labels=LABELS.names, **options)
+
+
+@pytest.mark.parametrize("name", ["none", "float16", "dynamic", "int8-uint8", "int8-float32"])
+def test_the_task_library_and_mediapipe_classify_jpegs_as_litert_does(name: str) -> None:
+    litert, *clients = (answers(runtime, samples().described[name]) for runtime in RUNTIMES)
+    for client in clients:
+        assert client.probabilities.shape == litert.probabilities.shape
+        # uint8 outputs are 1/256 apart, and the clients bring kernels of other years.
+        np.testing.assert_allclose(client.probabilities, litert.probabilities, atol=2.1 / 256)
+
+
+def test_keras_and_the_float_file_answer_the_same() -> None:
+    keras = answers(RuntimeName.keras, samples().models["good"])
+    litert = answers(RuntimeName.litert, samples().described["none"])
+    np.testing.assert_allclose(litert.probabilities, keras.probabilities, atol=1e-5)
+    assert len(set(keras.probabilities.argmax(axis=1).tolist())) > 1, "the model must tell apart"
+
+
+def test_int8_input_is_quantized_as_the_file_says() -> None:
+    uint8 = answers(RuntimeName.litert, samples().described["int8-uint8"])
+    int8 = answers(RuntimeName.litert, samples().described["int8-int8"])
+    np.testing.assert_allclose(int8.probabilities, uint8.probabilities, atol=0.05)
+
+
+@pytest.mark.parametrize("runtime", [RuntimeName.task_library, RuntimeName.mediapipe])
+def test_int8_input_is_refused_by_the_clients_in_words(runtime: RuntimeName) -> None:
+    with pytest.raises(BadInput, match="refuses the model"):
+        answers(runtime, samples().described["int8-int8"])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_half_a_file_is_refused_by_every_runtime(runtime: RuntimeName, tmp_path: Path) -> None:
+    data = samples().described["float16"].read_bytes()
+    half = tmp_path / "half.tflite"
+    half.write_bytes(data[: len(data) // 2])
+    with pytest.raises(BadInput):
+        answers(runtime, half)
+
+
+def test_a_changed_image_is_refused_by_its_hash() -> None:
+    dataset = samples().dataset
+    images = [(dataset.file(dataset.images[0]), "0" * 64)]
+    with pytest.raises(BadInput, match="changed since the dataset was prepared"):
+        ask(
+            RuntimeName.litert,
+            samples().described["none"],
+            images,
+            image=IMAGE,
+            labels=LABELS.names,
+        )
+
+
+def test_bad_images_are_collected_where_asked(tmp_path: Path) -> None:
+    dataset = samples().dataset
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("not a picture", encoding="utf-8")
+    good = dataset.file(dataset.images[0])
+    collected = ask(
+        RuntimeName.litert,
+        samples().described["none"],
+        [(good, None), (bad, None), (good, None)],
+        image=IMAGE,
+        labels=LABELS.names,
+        collect_bad=True,
+    )
+    assert collected.answered.tolist() == [0, 2]
+    assert list(collected.bad) == [1]
+
+
+def test_scores_are_ordered_by_label_and_other_classes_refused() -> None:
+    assert by_label([("b", 0.75), ("a", 0.25)], ["a", "b"]).tolist() == [[0.25, 0.75]]
+    with pytest.raises(BadInput, match="other classes"):
+        by_label([("b", 0.75), ("c", 0.25)], ["a", "b"])
