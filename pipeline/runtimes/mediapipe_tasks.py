@@ -7,14 +7,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import mediapipe as mp
 import numpy as np
 import numpy.typing as npt
-from mediapipe.tasks.python import BaseOptions, vision
 
 from pipeline.errors import BadInput
 from pipeline.imaging.decode import Pixels
+from pipeline.runtimes.native import without_tensorflow
 from pipeline.runtimes.task_library import by_label
+
+with without_tensorflow():
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
 
 
 class MediaPipe:

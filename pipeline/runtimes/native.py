@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pipeline.errors import EnvironmentProblem
 
 # With protobuf 5, tflite_support's generated code needs the pure-Python implementation.
 TFLITE_SUPPORT_ENV = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
+
+
+@contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Make libraries that import TensorFlow where they find it go without, inside the block.
+
+    tflite_support cannot share a process with it; MediaPipe starts five times faster.
+    """
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.modules.pop("tensorflow", None)
 
 
 def prepare_tflite_support() -> None:
@@ -24,13 +39,11 @@ def prepare_tflite_support() -> None:
 
     try:
         ctypes.CDLL(str(libusb_package.get_library_path()), mode=ctypes.RTLD_GLOBAL)
-        sys.modules["tensorflow"] = None  # type: ignore[assignment]
-        import tflite_support  # noqa: F401
+        with without_tensorflow():
+            import tflite_support  # noqa: F401
     except (ImportError, OSError) as error:
         raise EnvironmentProblem(
             "tflite-support cannot be loaded",
             got=str(error),
             next_step="install the locked environment with `uv sync`",
         ) from error
-    finally:
-        sys.modules.pop("tensorflow", None)
