@@ -25,6 +25,8 @@ _MACHINE_ERRNOS = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EEXIST: "a file stands where a folder is needed",
     errno.EIO: "the disk reports an error",
     errno.EMFILE: "too many open files",
     errno.ENOMEM: "out of memory",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +17,9 @@ class Frozen(BaseModel):
     """Validate on construction, refuse unknown fields, never change afterwards."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # The command that writes a missing one.
+    made_by: ClassVar[str | None] = None
 
     def digest(self) -> str:
         """Return the SHA-256 of the canonical JSON of this value."""
@@ -35,19 +39,25 @@ class Frozen(BaseModel):
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise BadInput(f"no {cls.__name__} here", where=str(path)) from error
+            raise BadInput(
+                f"no {_words(cls)} here", where=str(path), next_step=cls.made_by
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(
-                f"cannot read {cls.__name__}", where=str(path), got=str(error)
+                f"cannot read the {_words(cls)}", where=str(path), got=str(error)
             ) from error
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise BadInput(
-                f"not a valid {cls.__name__}",
+                f"not a valid {_words(cls)}",
                 where=str(path),
                 got=first_problem(error),
             ) from error
+
+
+def _words(cls: type) -> str:
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
 
 
 def first_problem(error: ValidationError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -48,6 +48,8 @@ class DatasetManifest(Frozen):
 
     `digest()` leaves `root` out: the same images elsewhere are the same dataset.
     """
+
+    made_by: ClassVar[str | None] = "pipeline data prepare SRC"
 
     schema_version: Literal[1] = 1
     kind: Literal["dataset"] = "dataset"

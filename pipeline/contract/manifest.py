@@ -6,7 +6,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -89,6 +89,8 @@ class Manifest(Frozen):
 class ModelManifest(Manifest):
     """Describe a trained `.keras` model."""
 
+    made_by: ClassVar[str | None] = "pipeline train"
+
     kind: Literal["model"] = "model"
     recipe: str
     width: float = Field(gt=0)
@@ -98,6 +100,8 @@ class ModelManifest(Manifest):
 
 class BundleManifest(Manifest):
     """Describe an exported bundle; `tensors` were read back from the finished file."""
+
+    made_by: ClassVar[str | None] = "pipeline export --quantize int8"
 
     kind: Literal["bundle"] = "bundle"
     recipe: Recipe

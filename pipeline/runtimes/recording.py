@@ -10,7 +10,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ class RecordingFacts(Frozen):
 
     Latencies are of one inference of one image, without preprocessing, in milliseconds.
     """
+
+    made_by: ClassVar[str | None] = "pipeline record --runtime litert BUNDLE"
 
     schema_version: Literal[1] = 1
     kind: Literal["recording"] = "recording"

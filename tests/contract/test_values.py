@@ -94,12 +94,12 @@ def test_a_saved_value_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no ImageContract here"),
-        (b"", "not a valid ImageContract"),
-        (b"{", "not a valid ImageContract"),
+        (None, "no image contract here"),
+        (b"", "not a valid image contract"),
+        (b"{", "not a valid image contract"),
         (b'{"height_px": "tall"}', "height_px"),
         (b'{"surprise": 1}', "surprise"),
-        (b"\xff\xfe", "cannot read ImageContract"),
+        (b"\xff\xfe", "cannot read the image contract"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_name(
