@@ -23,7 +23,7 @@ from pipeline.training.features import cache_features
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import batches, cache_levels, normalized
 from pipeline.training.journal import Journal
-from pipeline.training.model import build, follow_closely, freeze_statistics, parts, save
+from pipeline.training.model import build, divide, follow_closely, save
 from pipeline.training.predict import predictor
 from pipeline.training.request import Settings, TrainRequest
 
@@ -115,6 +115,7 @@ class _Training:
         self._fit(
             "whole",
             model,
+            partial(model, training=True),
             self.settings.epochs,
             self.settings.learning_rate,
             augmented,
@@ -122,15 +123,14 @@ class _Training:
         )
 
     def _transfer(self, model: keras.Model) -> None:
-        freeze_statistics(model)
-        trunk, top, head = parts(model)
+        parts = divide(model)
         # Turning a picture by a right angle keeps its size only where it is square.
         views = 8 if self.image.height_px == self.image.width_px else 4
         cached = {
             split: cache_features(
                 self.journal.folder,
                 split.value,
-                trunk,
+                parts.trunk,
                 self._levels(split),
                 count,
                 self.image,
@@ -140,8 +140,6 @@ class _Training:
         }
         train, held_out = cached[Split.train], cached[Split.validation]
         truth = self._truth(Split.train)
-        for layer in trunk.layers:
-            layer.trainable = False
 
         def seen(source: list[Any], dtype: tf.DType, epoch: int) -> tf.data.Dataset:
             order = self._shuffled(epoch, len(truth))
@@ -159,25 +157,28 @@ class _Training:
 
         self._fit(
             "head",
-            head,
+            parts.head,
+            partial(parts.head, training=True),
             self.settings.head_epochs,
             self.settings.head_learning_rate,
             lambda epoch: seen(train.pooled, tf.float32, epoch),
-            partial(predictor(head), held_out.pooled[0]),
+            partial(predictor(parts.head), held_out.pooled[0]),
         )
         self._fit(
             "finetune",
-            top,
+            parts.top,
+            lambda rows: parts.head(parts.body(rows, training=False), training=True),
             self.settings.epochs,
             self.settings.learning_rate,
             lambda epoch: seen(train.trunk, tf.float16, epoch),
-            partial(predictor(top), held_out.trunk[0]),
+            partial(predictor(parts.top), held_out.trunk[0]),
         )
 
     def _fit(
         self,
         name: str,
         model: keras.Model,
+        forward: Any,
         epochs: int,
         learning_rate: float,
         samples: Any,
@@ -187,6 +188,7 @@ class _Training:
             Phase(
                 name=name,
                 model=model,
+                forward=forward,
                 settings=self.settings,
                 epochs=epochs,
                 learning_rate=learning_rate,

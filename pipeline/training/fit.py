@@ -23,6 +23,7 @@ import tensorflow as tf
 from pipeline.errors import BadInput
 from pipeline.metrics import Probabilities, Truth, balanced_accuracy, confusion_matrix
 from pipeline.progress import ProgressEvent, Report
+from pipeline.training.adam import Adam, warmup_cosine
 from pipeline.training.journal import Epoch, Journal, PhaseState, load_variables, save_variables
 from pipeline.training.request import Settings
 
@@ -33,12 +34,14 @@ _REPORT_EVERY_S = 0.5
 class Phase:
     """Say what a phase trains, on what, and how it is judged.
 
-    `batches(epoch)` gives (rows, truth float32 (batch, classes), weight float32 (batch,)), with
-    epochs counted from 1. `answer()` gives the validation probabilities of the model as it is.
+    `forward(rows)` gives probabilities as training computes them, with dropout. `batches(epoch)`
+    gives (rows, truth float32 (batch, classes), weight float32 (batch,)), with epochs counted
+    from 1. `answer()` gives the validation probabilities of the model as it is.
     """
 
     name: str
     model: keras.Model
+    forward: Callable[[tf.Tensor], tf.Tensor]
     settings: Settings
     epochs: int
     learning_rate: float
@@ -66,8 +69,7 @@ class _Trainer:
         self.phase, self.journal, self.report = phase, journal, report
         self.model = phase.model
         self.weights = list(phase.model.trainable_variables)
-        self.optimizer = _optimizer(phase)
-        self.optimizer.build(self.weights)
+        self.optimizer = Adam(self.weights, phase.settings.weight_decay)
         self.averages = (
             [tf.Variable(w) for w in self.weights] if phase.settings.average_decay else []
         )
@@ -142,19 +144,25 @@ class _Trainer:
         self, rows: tf.Tensor, truth: tf.Tensor, weight: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            probability = self.model(rows, training=True)
+            probability = self.phase.forward(rows)
             losses = keras.losses.categorical_crossentropy(
                 truth, probability, label_smoothing=self.phase.settings.label_smoothing
             )
             loss = tf.reduce_mean(weight * losses)
-        self.optimizer.apply(tape.gradient(loss, self.weights), self.weights)
+        self.optimizer.apply(tape.gradient(loss, self.weights), self._rate())
         # The average follows closely at first: it starts from weights nobody has trained.
-        steps = tf.cast(self.optimizer.iterations, tf.float32)
+        steps = tf.cast(self.optimizer.steps, tf.float32)
         decay = tf.minimum(self.phase.settings.average_decay, (1.0 + steps) / (10.0 + steps))
         for average, value in zip(self.averages, self.weights, strict=False):
             average.assign(decay * average + (1.0 - decay) * value)
         hits = tf.equal(tf.argmax(probability, axis=1), tf.argmax(truth, axis=1))
         return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
+
+    def _rate(self) -> tf.Tensor:
+        peak, steps = self.phase.learning_rate, self.phase.epochs * self.phase.steps
+        if self.phase.settings.schedule == "constant":
+            return tf.constant(peak, tf.float32)
+        return warmup_cosine(self.optimizer.steps, steps, peak)
 
     def _commit(
         self, state: PhaseState, epoch: int, loss: float | None, accuracy: float | None
@@ -207,25 +215,6 @@ class _Trainer:
         finally:
             for weight, value in zip(self.weights, trained, strict=True):
                 weight.assign(value)
-
-
-def _optimizer(phase: Phase) -> keras.optimizers.Optimizer:
-    rate: Any = phase.learning_rate
-    if phase.settings.schedule == "warmup-cosine":
-        steps = phase.epochs * phase.steps
-        warm_up = max(1, steps // 20)
-        rate = keras.optimizers.schedules.CosineDecay(
-            phase.learning_rate / 100,
-            max(1, steps - warm_up),
-            alpha=0.01,
-            warmup_target=phase.learning_rate,
-            warmup_steps=warm_up,
-        )
-    if not phase.settings.weight_decay:
-        return keras.optimizers.Adam(rate)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=phase.settings.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    return optimizer
 
 
 def class_weights(truth: Truth, classes: int, power: float) -> npt.NDArray[np.float32]:

@@ -4,8 +4,9 @@ Batch normalization is where short trainings of this network go wrong. Keras giv
 of 0.999: the moving averages that inference uses then lag a thousand steps behind the weights,
 and a few epochs of a small dataset are not a thousand steps. So there are two ways here:
 
-- a pretrained network keeps its statistics: its batch normalization layers are frozen, they use
-  the moving averages in training too, and training and inference are the same function;
+- a pretrained network keeps its statistics: its body is called with `training=False`, so that
+  batch normalization uses the moving averages in training too, and only its scale and offset
+  learn; training and inference are then the same function;
 - a network trained as a whole uses momentum 0.9, an average over about ten steps. Training steps
   never read the moving averages, so this changes what is evaluated and nothing that is learned.
 """
@@ -16,6 +17,7 @@ import io
 import json
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ from pipeline.contract.files import write_bytes_atomic
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, EnvironmentProblem
 
-# The features kept between the frozen trunk and the fine-tuned top: (height/16, width/16, 96).
-TRUNK_OUTPUT = "block_12_add"
+# Where the frozen trunk ends: (height/16, width/16, 64) at width 1. The blocks before it see edges
+# and colours, cost half of the forward pass, and fit into a cache here better than anywhere else.
+TRUNK_OUTPUT = "block_6_project_BN"
 FEATURES = "features"
 PROBABILITY = "probability"
 _WHOLE_NETWORK_MOMENTUM = 0.9
@@ -93,13 +96,6 @@ def _load(base: keras.Model, path: Path, width: float) -> None:
         ) from error
 
 
-def freeze_statistics(model: keras.Model) -> None:
-    """Make batch normalization use its moving averages in training too, and never change."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
-
-
 def follow_closely(model: keras.Model) -> None:
     """Let the moving averages keep up with weights that all move."""
     for layer in model.layers:
@@ -107,14 +103,33 @@ def follow_closely(model: keras.Model) -> None:
             layer.momentum = _WHOLE_NETWORK_MOMENTUM
 
 
-def parts(model: keras.Model) -> tuple[keras.Model, keras.Model, keras.Model]:
-    """Return the trunk (image to trunk features), the top (trunk features to probability), and
-    the head (pooled features to probability), which share the model's weights.
-    """  # noqa: D205
+@dataclass(frozen=True)
+class Parts:
+    """Hold a classifier in pieces that share its weights.
+
+    Attributes:
+        trunk: from the image to (trunk features, pooled features).
+        body: from trunk features to pooled features.
+        head: from pooled features to probability.
+        top: body and head together.
+    """
+
+    trunk: keras.Model
+    body: keras.Model
+    head: keras.Model
+    top: keras.Model
+
+
+def divide(model: keras.Model) -> Parts:
+    """Divide a classifier at the end of its trunk and before its dropout."""
     middle = model.get_layer(TRUNK_OUTPUT).output
     pooled = model.get_layer(FEATURES).output
-    trunk = keras.Model(model.input, [middle, pooled])
-    return trunk, keras.Model(middle, model.output), keras.Model(pooled, model.output)
+    return Parts(
+        trunk=keras.Model(model.input, [middle, pooled]),
+        body=keras.Model(middle, pooled),
+        head=keras.Model(pooled, model.output),
+        top=keras.Model(middle, model.output),
+    )
 
 
 def save(model: keras.Model, path: Path) -> None:

@@ -1,0 +1,207 @@
+"""Run in one child process everything the training tests want to know from TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.image import ImageContract
+from pipeline.errors import PipelineError
+from pipeline.progress import ProgressEvent, Report, silent
+from pipeline.training import adam
+from pipeline.training.augment import flip_and_rotate, rotate
+from pipeline.training.fit import Phase, class_weights, fit
+from pipeline.training.input import ImageReader, batches
+from pipeline.training.journal import Journal
+from pipeline.training.model import build, divide, save
+from pipeline.training.request import TrainRequest
+from tests.training.samples import SMALL
+
+
+def experiment(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    folder = Path(request["folder"])
+    return {
+        "levels": _levels(folder, [Path(p) for p in request["images"]]),
+        "changed": _changed(Path(request["images"][0])),
+        "augment": _augment(),
+        "adam": _adam(),
+        "network": _network(folder),
+        "refusals": _refusals(folder),
+        "resume": _resume(folder),
+        "diverge": _diverge(folder),
+        "weights": class_weights(np.array([0, 0, 0, 0, 1]), 2, 0.5).tolist(),
+    }
+
+
+def _levels(folder: Path, images: list[Path]) -> str:
+    reader = ImageReader(images, [None] * len(images), ImageContract())
+    np.save(folder / "levels.npy", np.stack(list(reader.levels().as_numpy_iterator())))
+    return str(folder / "levels.npy")
+
+
+def _changed(image: Path) -> dict[str, Any] | None:
+    reader = ImageReader([image], ["0" * 64], ImageContract())
+    try:
+        list(reader.levels().as_numpy_iterator())
+    except tf.errors.OpError:
+        return reader.refusal.to_dict() if reader.refusal else None
+    return None
+
+
+def _augment() -> dict[str, Any]:
+    images = np.random.default_rng(0).uniform(0, 255, (4, 33, 47, 3)).astype(np.float32)
+    seeds = [tf.constant([7, n], tf.int64) for n in (0, 0, 1)]
+    first, again, other = (flip_and_rotate(images, seed).numpy() for seed in seeds)
+    square = images[:, :33, :33]
+    quarter = rotate(square, tf.fill((4,), np.float32(np.pi / 2))).numpy()
+    turned = [np.abs(quarter - np.rot90(square, k, axes=(1, 2))).max() for k in (1, 3)]
+    still = rotate(images, tf.zeros(4)).numpy()
+    return {
+        "repeats": bool((first == again).all()),
+        "differs": bool((first != other).any()),
+        "low": float(first.min()),
+        "high": float(first.max()),
+        "still": float(np.abs(still - images).max()),
+        "quarter turn": float(min(turned)),
+    }
+
+
+def _adam() -> dict[str, float]:
+    worst: dict[str, float] = {}
+    random = np.random.default_rng(0)
+    gradients = [random.normal(size=(3, 4)).astype(np.float32) for _ in range(8)]
+    for decay in (0.0, 0.05):
+        start = random.normal(size=(3, 4)).astype(np.float32)
+        ours, theirs = (keras.Variable(start, name="kernel") for _ in range(2))
+        mine = adam.Adam([ours], decay)
+        other = keras.optimizers.AdamW(0.01, weight_decay=decay) if decay else None
+        keras_adam = other or keras.optimizers.Adam(0.01)
+        keras_adam.build([theirs])
+        for gradient in gradients:
+            mine.apply([tf.constant(gradient)], tf.constant(0.01))
+            keras_adam.apply([tf.constant(gradient)], [theirs])
+        worst[str(decay)] = float(np.abs(ours.numpy() - theirs.numpy()).max())
+    return worst
+
+
+def _network(folder: Path) -> dict[str, Any]:
+    model = build(SMALL, 0.35, "none", 3, 0.2)
+    keras.applications.MobileNetV2(
+        input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None
+    ).save_weights(folder / "base.weights.h5")
+    pretrained = build(SMALL, 0.35, str(folder / "base.weights.h5"), 3, 0.2)
+    divided = divide(pretrained)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
+    middle, pooled = divided.trunk(images)
+    whole = pretrained(images).numpy()
+    before = [v.numpy() for v in divided.top.non_trainable_variables]
+    answers = divided.head(divided.body(middle, training=False), training=True)
+    after = [v.numpy() for v in divided.top.non_trainable_variables]
+    digests = []
+    for name in ("a", "b"):
+        target = folder / name / "model.keras"
+        target.parent.mkdir()
+        save(model, target)
+        digests.append(sha256_file(target))
+    loaded = keras.models.load_model(target, safe_mode=True)
+    return {
+        "input": [model.input.name, list(model.input.shape)],
+        "output": [model.layers[-1].name, list(model.output.shape)],
+        "layers": sorted({type(layer).__module__.split(".")[0] for layer in model.layers}),
+        "top": float(np.abs(divided.top(middle).numpy() - whole).max()),
+        "head": float(np.abs(divided.head(pooled).numpy() - whole).max()),
+        "answers": list(answers.shape),
+        "frozen": [bool((a == b).all()) for a, b in zip(before, after, strict=True)],
+        "trained": [w.path for w in divided.top.trainable_variables],
+        "same bytes": digests[0] == digests[1],
+        "left over": sorted(p.name for p in target.parent.iterdir()),
+        "loaded": float(np.abs(loaded(images).numpy() - model(images).numpy()).max()),
+    }
+
+
+def _refusals(folder: Path) -> dict[str, Any]:
+    (folder / "text.weights.h5").write_text("not weights")
+    # Every proxy refuses: the download fails as it does without a network.
+    proxies = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    os.environ.update(proxies, KERAS_HOME=str(folder / "no-weights-here"), no_proxy="")
+    asked = {
+        "other width": (1.0, str(folder / "base.weights.h5")),
+        "text": (0.35, str(folder / "text.weights.h5")),
+        "download": (0.35, "imagenet"),
+    }
+    found = {}
+    for name, (width, weights) in asked.items():
+        try:
+            build(SMALL, width, weights, 3, 0.0)
+        except PipelineError as error:
+            found[name] = error.to_dict()
+    return found
+
+
+def _phase(learning_rate: float) -> Phase:
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 3, 60)
+    rows = (np.eye(3)[truth] + random.normal(size=(60, 3)) / 3).astype(np.float32)
+    inputs = keras.Input((3,))
+    kept = keras.layers.Dropout(0.1)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(kept))
+
+    def seen(epoch: int) -> tf.data.Dataset:
+        order = np.random.default_rng([0, epoch]).permutation(60)
+        values = batches(lambda which: rows[which], order, 16, tf.float32)
+        targets = (np.eye(3, dtype=np.float32)[truth[order]], np.ones(60, np.float32))
+        expected = tf.data.Dataset.from_tensor_slices(targets).batch(16)
+        return tf.data.Dataset.zip(values, expected).map(lambda value, aim: (value[1], *aim))
+
+    settings = TrainRequest(weights="imagenet", batch_size=16).settings()
+    return Phase(
+        name="head",
+        model=model,
+        forward=lambda rows: model(rows, training=True),
+        settings=settings.model_copy(update={"patience": 100}),
+        epochs=6,
+        learning_rate=learning_rate,
+        steps=4,
+        batches=seen,
+        answer=lambda: model(rows, training=False).numpy(),
+        truth=truth,
+    )
+
+
+class _PulledPlug(Exception):
+    pass
+
+
+def _resume(folder: Path) -> dict[str, Any]:
+    undisturbed = Journal(folder / "undisturbed", "a" * 64)
+    fit(_phase(0.05), undisturbed, silent)
+
+    def pull_plug(event: ProgressEvent) -> None:
+        if event.done > 14:
+            raise _PulledPlug
+
+    try:
+        fit(_phase(0.05), Journal(folder / "cut", "a" * 64), pull_plug)
+    except _PulledPlug:
+        left = len(Journal(folder / "cut", "a" * 64).history())
+    resumed = Journal(folder / "cut", "a" * 64)
+    fit(_phase(0.05), resumed, silent)
+    histories = [[e.model_dump() for e in j.history()] for j in (undisturbed, resumed)]
+    csv = (folder / "cut" / "history.csv").read_text()
+    other = Journal(folder / "cut", "b" * 64)
+    return {"left": left, "histories": histories, "csv": csv, "other": len(other.history())}
+
+
+def _diverge(folder: Path) -> dict[str, Any] | None:
+    try:
+        fit(_phase(float("inf")), Journal(folder / "diverged", "a" * 64), silent)
+    except PipelineError as error:
+        return error.to_dict()
+    return None

@@ -1,0 +1,143 @@
+"""Ask TensorFlow once, in a child, and judge the answers here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.child import run_child
+from pipeline.contract.image import ImageContract
+from pipeline.imaging.preprocess import load_levels
+from tests.training.samples import odd_images
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return odd_images(tmp_path_factory.mktemp("odd"))
+
+
+@pytest.fixture(scope="module")
+def found(images: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("laboratory")
+    return run_child(
+        "tests.training.laboratory:experiment",
+        {"folder": str(folder), "images": [str(path) for path in images.values()]},
+        log=folder / "log.txt",
+    )
+
+
+def test_tensorflow_reads_every_odd_image_as_the_reference_does(
+    found: dict[str, Any], images: dict[str, Path]
+) -> None:
+    answered = np.load(found["levels"])
+    worst = {
+        name: int(np.abs(load_levels(path, ImageContract()).astype(int) - levels).max())
+        for (name, path), levels in zip(images.items(), answered.astype(int), strict=True)
+    }
+    assert max(worst.values()) <= 1, worst
+
+
+def test_an_image_that_is_not_the_listed_one_is_refused_by_name(
+    found: dict[str, Any], images: dict[str, Path]
+) -> None:
+    assert found["changed"]["kind"] == "bad_input"
+    assert found["changed"]["where"] == str(images["odd size"])
+
+
+def test_augmentation_repeats_for_a_seed_and_stays_in_range(found: dict[str, Any]) -> None:
+    facts = found["augment"]
+    assert facts["repeats"]
+    assert facts["differs"]
+    assert facts["low"] >= 0.0
+    assert facts["high"] <= 255.0
+
+
+def test_rotation_turns_about_the_centre(found: dict[str, Any]) -> None:
+    assert found["augment"]["still"] < 1e-3
+    assert found["augment"]["quarter turn"] < 0.1
+
+
+@pytest.mark.parametrize("decay", ["0.0", "0.05"])
+def test_adam_steps_as_keras_does(found: dict[str, Any], decay: str) -> None:
+    assert found["adam"][decay] < 1e-6
+
+
+def test_the_model_goes_from_image_to_probability_with_keras_layers_only(
+    found: dict[str, Any],
+) -> None:
+    assert found["network"]["input"] == ["image", [None, 64, 64, 3]]
+    assert found["network"]["output"] == ["probability", [None, 3]]
+    assert found["network"]["layers"] == ["keras"]
+
+
+def test_trunk_and_top_and_head_together_are_the_model(found: dict[str, Any]) -> None:
+    assert found["network"]["top"] < 1e-6
+    assert found["network"]["head"] < 1e-6
+    assert found["network"]["answers"] == [2, 3]
+
+
+def test_only_the_blocks_after_the_trunk_are_fine_tuned(found: dict[str, Any]) -> None:
+    trained = found["network"]["trained"]
+    assert trained[0].startswith("block_7")
+    assert any(path.endswith("gamma") for path in trained)
+    assert trained[-1] == "probability/bias"
+
+
+def test_frozen_statistics_do_not_move_in_training(found: dict[str, Any]) -> None:
+    *statistics, dropout = found["network"]["frozen"]
+    assert all(statistics)
+    assert not dropout  # the generator's state
+
+
+def test_a_saved_model_has_the_same_bytes_each_time_and_loads_safely(
+    found: dict[str, Any],
+) -> None:
+    assert found["network"]["same bytes"]
+    assert found["network"]["left over"] == ["model.keras"]
+    assert found["network"]["loaded"] == 0.0
+
+
+@pytest.mark.parametrize("name", ["other width", "text"])
+def test_weights_that_do_not_fit_are_refused(found: dict[str, Any], name: str) -> None:
+    refusal = found["refusals"][name]
+    assert refusal["kind"] == "bad_input"
+    assert refusal["where"].endswith(".weights.h5")
+
+
+def test_a_failed_download_says_to_give_a_file(found: dict[str, Any]) -> None:
+    refusal = found["refusals"]["download"]
+    assert refusal["kind"] == "environment"
+    assert "--weights PATH" in refusal["next_step"]
+
+
+def test_a_resumed_training_equals_an_undisturbed_one(found: dict[str, Any]) -> None:
+    undisturbed, resumed = found["resume"]["histories"]
+    assert found["resume"]["left"] == 4  # the start and three whole epochs
+    assert [e["epoch"] for e in resumed] == list(range(7))
+    for one, other in zip(undisturbed, resumed, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_the_history_is_kept_as_csv(found: dict[str, Any]) -> None:
+    lines = found["resume"]["csv"].splitlines()
+    assert lines[0].startswith("phase,epoch,loss,accuracy,val_loss")
+    assert len(lines) == 8
+
+
+def test_the_state_of_other_inputs_is_thrown_away(found: dict[str, Any]) -> None:
+    assert found["resume"]["other"] == 0
+
+
+def test_a_diverged_training_says_so(found: dict[str, Any]) -> None:
+    assert found["diverge"]["kind"] == "bad_input"
+    assert "diverged" in found["diverge"]["what"]
+    assert "learning rate" in found["diverge"]["next_step"]
+
+
+def test_class_weights_have_mean_one_and_follow_the_power(found: dict[str, Any]) -> None:
+    weights = found["weights"]
+    assert np.mean(weights) == pytest.approx(1.0)
+    assert weights[4] / weights[0] == pytest.approx(2.0)

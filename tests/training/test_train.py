@@ -1,0 +1,207 @@
+"""Train tiny models for real: publish, reuse, kill, resume, refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.child import run_child
+from pipeline.contract.image import ImageContract
+from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.run import RunDir
+from pipeline.errors import BadInput
+from pipeline.metrics import Metrics
+from pipeline.progress import ProgressEvent
+from pipeline.training.request import TrainRequest
+from pipeline.training.train import train
+from tests.training.samples import LABELS, SMALL, coloured_dataset
+
+SCRATCH = TrainRequest(image=SMALL, width=0.35, weights="none", epochs=2)
+
+
+class Trained:
+    """Hold one finished training and what it told."""
+
+    def __init__(self, root: Path) -> None:
+        self.run = RunDir(root / "run")
+        self.dataset = coloured_dataset(root / "images", self.run)
+        self.events: list[ProgressEvent] = []
+        with self.run.lock():
+            self.manifest = train(SCRATCH, self.run, report=self.events.append)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return Trained(tmp_path_factory.mktemp("trained"))
+
+
+def test_a_training_publishes_model_manifest_and_metrics(trained: Trained) -> None:
+    names = {path.name for path in trained.run.train.iterdir()}
+    assert names == {"model.keras", "manifest.json", "metrics.json"}
+    manifest = ModelManifest.load(trained.run.train / "manifest.json")
+    assert manifest == trained.manifest
+    manifest.check_files(trained.run.train)
+    assert manifest.labels == LABELS
+    assert manifest.parents == {"dataset": trained.dataset.digest()}
+    assert manifest.training["phases"]["whole"]["epochs"] == 2
+
+
+def test_every_split_is_measured(trained: Trained) -> None:
+    text = (trained.run.train / "metrics.json").read_text(encoding="utf-8")
+    metrics = {name: Metrics.model_validate(m) for name, m in json.loads(text).items()}
+    assert {name: m.images for name, m in metrics.items()} == {
+        "train": 24,
+        "validation": 9,
+        "test": 9,
+    }
+
+
+def test_progress_tells_loss_accuracy_and_time_left(trained: Trained) -> None:
+    steps = [event for event in trained.events if event.task == "train whole"]
+    assert steps[-1].done == steps[-1].total
+    for word in ("epoch 2/2", "loss", "accuracy", "left"):
+        assert word in steps[-1].detail
+
+
+def test_only_the_logs_stay_behind(trained: Trained) -> None:
+    left = {path.name for path in trained.run.training_state.iterdir()}
+    assert left == {"history.csv", "tensorboard"}
+    assert list((trained.run.training_state / "tensorboard" / "whole").iterdir())
+
+
+def test_the_same_request_again_returns_at_once(trained: Trained) -> None:
+    start = time.monotonic()
+    with trained.run.lock():
+        again = train(SCRATCH, trained.run)
+    assert again == trained.manifest
+    assert time.monotonic() - start < 2.0
+
+
+_DRIVER = """
+import sys
+from pathlib import Path
+from pipeline.contract.run import RunDir
+from pipeline.training.request import TrainRequest
+from pipeline.training.train import train
+run = RunDir(Path(sys.argv[1]))
+with run.lock():
+    train(TrainRequest.model_validate_json(sys.argv[2]), run)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    coloured_dataset(tmp_path / "images", run)
+    weights = tmp_path / "base.weights.h5"
+    run_child("tests.training.test_train:write_weights", {"path": str(weights)})
+    request = TrainRequest(
+        image=SMALL, width=0.35, weights=str(weights), head_epochs=2, epochs=400, batch_size=8
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", _DRIVER, str(run.root), request.model_dump_json()],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+    )
+    history = run.training_state / "history.csv"
+    _wait(lambda: history.exists() and "finetune,2," in history.read_text(), 240)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = history.read_text().splitlines()
+    log = (run.logs / "train.log").stat().st_size
+    features = run.training_state / "train-0-pooled.npy"
+    made = features.stat().st_mtime_ns
+    assert not run.train.exists()
+    # The orphan notices within a second; nothing may write here any more.
+    _wait(lambda: not _alive(run.root), 10)
+    seen: list[ProgressEvent] = []
+    short = request
+    with run.lock():
+        assert features.stat().st_mtime_ns == made
+        manifest = train(short, run, report=seen.append)
+    after = history.read_text().splitlines()
+    assert after[: len(before)] == before
+    tasks = {event.task for event in seen}
+    assert not [task for task in tasks if task.startswith("compute features")]
+    assert "train head" not in tasks
+    assert manifest.training["phases"]["finetune"]["epochs"] >= 2
+    assert manifest.weights == "base.weights.h5"
+    assert log >= 0
+
+
+def write_weights(request: dict[str, str], report: object) -> dict[str, str]:
+    import keras
+
+    keras.applications.MobileNetV2(
+        input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None
+    ).save_weights(request["path"])
+    return {}
+
+
+def _alive(root: Path) -> bool:
+    marker = str(root).encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if marker in entry.with_name("cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _wait(true: object, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+
+
+def test_a_missing_weights_file_is_refused_before_anything_starts(trained: Trained) -> None:
+    with pytest.raises(BadInput, match="weights file"):
+        train(SCRATCH.model_copy(update={"weights": "/nowhere/w.h5"}), trained.run)
+
+
+def test_a_width_without_imagenet_weights_is_refused(trained: Trained) -> None:
+    odd = SCRATCH.model_copy(update={"weights": "imagenet", "width": 0.4})
+    with pytest.raises(BadInput, match="width"):
+        train(odd, trained.run)
+
+
+def test_pretrained_weights_need_their_own_input_range(trained: Trained) -> None:
+    image = ImageContract(height_px=64, width_px=64, mean=0.0, std=255.0)
+    with pytest.raises(BadInput, match="-1 to 1"):
+        train(TrainRequest(image=image), trained.run)
+
+
+def test_missing_and_changed_images_are_counted_and_named(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    manifest = coloured_dataset(tmp_path / "images", run)
+    files = [manifest.file(image) for image in manifest.images[:2]]
+    files[0].write_bytes(b"shorter")
+    with pytest.raises(BadInput, match="1 images changed") as caught:
+        train(SCRATCH, run)
+    assert manifest.images[0].path in str(caught.value)
+    files[1].unlink()
+    with pytest.raises(BadInput, match="1 images of the dataset are missing"):
+        train(SCRATCH, run)
+
+
+def test_a_class_without_training_images_is_refused(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    manifest = coloured_dataset(tmp_path / "images", run)
+    kept = tuple(i for i in manifest.images if i.label != "blue" or i.split != "train")
+    manifest.model_copy(update={"images": kept}).save(run.dataset)
+    with pytest.raises(BadInput, match="no training image") as caught:
+        train(SCRATCH, run)
+    assert caught.value.got == "blue"
+
+
+def test_a_run_without_a_dataset_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="DatasetManifest"):
+        train(SCRATCH, RunDir(tmp_path))
