@@ -77,8 +77,11 @@ def judge_model(
     Raises:
         BadInput: something is missing, refused, or belongs to another model.
     """
+    # The cheap refusals come before the slow Keras half.
+    file = tflite_file(model)
+    described_model(file)
     reference, _ = record_model(run, RuntimeName.keras, None, Split.validation, report=report)
-    candidate, _ = record_model(run, RuntimeName.litert, model, Split.validation, report=report)
+    candidate, _ = record_model(run, RuntimeName.litert, file, Split.validation, report=report)
     critical = DatasetManifest.load(run.dataset).labels.critical
     return judge(reference, candidate, thresholds, critical=critical)
 

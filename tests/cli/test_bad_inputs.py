@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pipeline.contract.run import RunDir
-from tests.cli.conftest import Call
+from tests.commands import Call
 from tests.export.samples import samples
 
 

@@ -1,0 +1,162 @@
+"""Walk the whole corridor on pictures this test draws: train, export, prove, resume, survive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.contract.choices import Quantize
+from pipeline.contract.run import RunDir
+from pipeline.contract.verdict import Verdict
+from pipeline.corridor.config import DataConfig, ExportConfig, RunConfig, TrainConfig
+from pipeline.corridor.walk import Walked, walk
+from tests.commands import Call
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Corridor:
+    run: RunDir
+    config: Path
+    walked: Walked
+
+
+@pytest.fixture(scope="module")
+def corridor(tmp_path_factory: pytest.TempPathFactory) -> Corridor:
+    folder = tmp_path_factory.mktemp("corridor")
+    random = np.random.default_rng(0)
+    for channel, name in enumerate(("RED", "GREEN", "BLUE")):
+        (folder / "images" / name).mkdir(parents=True)
+        for i in range(120):
+            pixels = random.integers(0, 60, (36, 44, 3), dtype=np.uint8)
+            pixels[:, :, channel] += np.uint8(random.integers(120, 190))
+            Image.fromarray(pixels).save(folder / "images" / name / f"{i}.jpg")
+    config = folder / "pipeline.toml"
+    config.write_text(
+        'run_dir = "run"\n'
+        '[data]\nsource = "images"\nlicense = "CC0-1.0"\n'
+        '[train]\nweights = "none"\nsize_px = 64\nwidth = 0.35\nepochs = 12\n'
+        '[export]\nquantize = ["float16"]\n',
+        encoding="utf-8",
+    )
+    loaded = RunConfig.from_toml(config)
+    return Corridor(RunDir(folder / "run"), config, walk(loaded))
+
+
+def test_the_corridor_ends_in_a_proven_bundle_and_a_report(corridor: Corridor) -> None:
+    (exported,) = corridor.walked.exports
+    assert exported.published, exported.refusal()
+    assert exported.manifest.license == "CC0-1.0"
+    assert exported.manifest.parents["dataset"] == corridor.walked.dataset.digest()
+    page = corridor.run.report.read_text(encoding="utf-8")
+    assert "float16" in page
+    assert "Not a medical device" in page
+
+
+def test_a_second_walk_finds_everything_done(corridor: Corridor, call: Call) -> None:
+    def stamps() -> dict[Path, int]:
+        kept = (corridor.run.train, corridor.run.bundle("float16"), corridor.run.recordings)
+        return {p: p.stat().st_mtime_ns for folder in kept for p in folder.rglob("*")}
+
+    before = stamps()
+    done = call("run", corridor.config, "--json")
+    assert done.code == 0
+    assert done.json()["exports"][0]["resumed"] is True
+    assert stamps() == before
+
+
+def test_the_gate_in_ci_is_one_command(corridor: Corridor, call: Call, tmp_path: Path) -> None:
+    bundle, junit = corridor.run.bundle("float16"), tmp_path / "parity.xml"
+    done = call("parity", bundle, "--run-dir", corridor.run.root, "--junit", junit)
+    assert done.code == 0, done
+    assert 'failures="0"' in junit.read_text(encoding="utf-8")
+
+
+def test_bundle_and_keras_predict_the_same_class(corridor: Corridor, call: Call) -> None:
+    image = corridor.config.parent / "images" / "GREEN" / "0.jpg"
+    labels = []
+    for model in (corridor.run.bundle("float16"), corridor.run.model):
+        done = call("predict", model, image, "--json")
+        assert done.code == 0, done
+        labels.append(done.json()["predictions"][0]["label"])
+    assert labels == ["GREEN", "GREEN"]
+
+
+def test_an_edited_bundle_is_refused_by_every_reader(
+    corridor: Corridor, call: Call, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(corridor.run.bundle("float16"), bundle)
+    data = bytearray((bundle / "model.tflite").read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / "model.tflite").write_bytes(data)
+    image = corridor.config.parent / "images" / "RED" / "0.jpg"
+    for command in (("predict", bundle, image), ("inspect", bundle), ("parity", bundle)):
+        done = call(*command)
+        assert done.code == 2
+        assert "differs from its manifest" in done.said
+
+
+def test_a_killed_export_leaves_nothing_half_done_and_is_run_again(
+    corridor: Corridor, call: Call
+) -> None:
+    command = [sys.executable, "-m", "pipeline", "export", "--quantize", "dynamic"]
+    options = ["--run-dir", str(corridor.run.root)]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE)
+    bundles = corridor.run.root / "bundles"
+    deadline = time.monotonic() + 60
+    while not list(bundles.glob(".staging-dynamic-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1.5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not corridor.run.bundle("dynamic").exists()
+    done = call("export", "--quantize", "dynamic", *options)
+    assert done.code == 0, done
+    assert Verdict.load(corridor.run.bundle("dynamic") / "verdict.json").passed
+    assert not list(bundles.glob(".*"))
+
+
+def test_a_model_from_elsewhere_is_exported_with_the_runs_dataset(
+    corridor: Corridor, call: Call, tmp_path: Path
+) -> None:
+    alone = tmp_path / "brought.keras"
+    shutil.copyfile(corridor.run.model, alone)
+    done = call("export", "--quantize", "float16", "--model", alone, "--run-dir", corridor.run.root)
+    assert done.code == 0, done
+
+
+def test_a_changed_image_stops_the_proof(corridor: Corridor, call: Call, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(corridor.config.parent, folder)
+    shutil.rmtree(folder / "run" / "recordings")
+    dataset = corridor.walked.dataset
+    moved = dataset.model_copy(update={"root": str(folder / "images")})
+    run = RunDir(folder / "run")
+    moved.save(run.dataset)
+    for image in moved.images:
+        if image.split == "validation":
+            Image.new("RGB", (40, 40)).save(moved.file(image))
+    done = call("parity", run.bundle("float16"), "--run-dir", run.root)
+    assert done.code == 2
+    assert "changed since the dataset was prepared" in done.said
+
+
+def test_the_defaults_of_the_demo_ask_for_both_files() -> None:
+    from pipeline.corridor.walk import demo_config
+
+    config = demo_config(Path("somewhere"), seed=3)
+    assert config.data == DataConfig(license=config.data.license)
+    assert config.train == TrainConfig(weights="none", size_px=96, width=0.35)
+    assert config.export == ExportConfig(quantize=(Quantize.int8, Quantize.float16))
