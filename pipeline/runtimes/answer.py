@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ def answer_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     answered: list[int] = []
     task = f"{name} answers"
     report(ProgressEvent(task, 0, len(images)))
-    with open_runtime(name, model, image, request["labels"], request["threads"]) as runtime:
+    opened = open_runtime(name, model, image, request["labels"], request["threads"])
+    with closing(opened) as runtime:
         loaded = _load(images, image)
         while batch := list(islice(loaded, runtime.batch)):
             for _, levels in batch:

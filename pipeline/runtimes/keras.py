@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,15 +28,8 @@ class Keras:
         # The first call traces and compiles; it is not an inference time.
         self.answer([np.zeros((image.height_px, image.width_px, image.channels), np.uint8)])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the model."""
         del self._model
 
     def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +12,16 @@ from pipeline.imaging.decode import Pixels
 
 
 class Runtime(Protocol):
-    """Answer images with probabilities; used as a context manager, in a child process.
+    """Answer images with probabilities; in a child process; closed when done.
 
     `batch` is how many images `answer` takes at most.
     """
 
     batch: int
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def close(self) -> None:
+        """Let go of the model."""
+        ...
 
     def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Return the probabilities of each image, float32 (len(levels), classes).

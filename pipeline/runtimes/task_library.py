@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,15 +37,8 @@ class TaskLibrary:
         self._tensor_image = vision.TensorImage
         self._labels = list(labels)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the model."""
         del self._classifier
 
     def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
