@@ -19,6 +19,8 @@ app = typer.Typer(
     ),
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
+    # Help drawn by rich would take a third of its time to import what draws it.
+    rich_markup_mode=None,
 )
 
 

@@ -32,7 +32,10 @@ def run(
     junit: JunitOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Walk the corridor from one file: data, training, export, proof, report."""
+    """Walk the corridor that pipeline.toml describes.
+
+    Data, training, export, proof, report; what is finished is found again.
+    """
     from pipeline.corridor.config import RunConfig
 
     loaded = RunConfig.from_toml(config)
@@ -58,7 +61,10 @@ def demo(
     junit: JunitOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Walk the corridor on the embedded synthetic default; needs no data and no network."""
+    """Walk the corridor on synthetic images.
+
+    Needs no data of yours and no network; takes a few minutes.
+    """
     from pipeline.corridor.walk import demo_config
 
     _walk(demo_config(run_dir, seed), junit)

@@ -15,7 +15,11 @@ from pipeline.data.choices import Layout, OnBad
 if TYPE_CHECKING:
     from pipeline.contract.dataset import DatasetManifest
 
-app = typer.Typer(help="Prepare a dataset, or draw the synthetic default.", no_args_is_help=True)
+app = typer.Typer(
+    help="Prepare a dataset, or draw the synthetic default.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command("prepare")
@@ -39,7 +43,7 @@ def prepare(
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
 ) -> None:
-    """Read, check and split images; write data/dataset.json."""
+    """Read, check and split images."""
     from pipeline.contract.run import RunDir
     from pipeline.data.prepare import prepare as prepare_stage
 
@@ -67,7 +71,7 @@ def synthesize(
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
-    """Draw 8 classes of clearly synthetic lesion-like images, a folder per class."""
+    """Draw clearly synthetic lesion-like images."""
     from pipeline.data.synthesize import synthesize as synthesize_stage
 
     with output.progress() as report:

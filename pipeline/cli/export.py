@@ -46,7 +46,10 @@ def export(
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
 ) -> None:
-    """Convert, quantize, describe and prove; publish the bundle only if it is proven."""
+    """Convert, describe and prove; publish only if proven.
+
+    A file that fails its gate is kept aside under rejected/, and the exit code is 1.
+    """
     from pipeline.contract.recipe import Recipe
     from pipeline.contract.run import RunDir
     from pipeline.corridor.prove import export_and_prove

@@ -19,7 +19,11 @@ def inspect(
     model: Annotated[Path, typer.Argument(help="A .tflite file or a bundle.", metavar="FILE")],
     json: JsonOption = False,
 ) -> None:
-    """Show a file's tensors, quantization, metadata, operators and oldest runtime."""
+    """Show what is in a .tflite file.
+
+    Tensors, quantization, metadata, operators with their versions, the oldest runtime that has
+    them all.
+    """
     from rich.table import Table
 
     from pipeline.corridor.compare import tflite_file
@@ -43,7 +47,10 @@ def predict(
     csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Classify images: the probability of each class, and the one predicted."""
+    """Classify images with a model.
+
+    Shows the probability of each class, and the one predicted.
+    """
     from pipeline.errors import BadInput
     from pipeline.prediction.predict import find_images
     from pipeline.prediction.predict import predict as predict_stage
@@ -65,7 +72,7 @@ def predict(
 
 
 def report(run_dir: RunDirOption = DEFAULT_RUN_DIR, json: JsonOption = False) -> None:
-    """Write the HTML report of a run from what its stages left."""
+    """Write the HTML report of a run."""
     from pipeline.contract.run import RunDir
     from pipeline.corridor.reporting import write_report
 

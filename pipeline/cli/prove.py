@@ -29,7 +29,10 @@ def record(
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
 ) -> None:
-    """Record what a runtime answers on a split of the run's dataset."""
+    """Record what a runtime answers on one split.
+
+    Everything about a .tflite (size, normalization, labels) is read from the file itself.
+    """
     from pipeline.contract.run import RunDir
     from pipeline.corridor.compare import record_model
 
@@ -62,7 +65,10 @@ def parity(
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
 ) -> None:
-    """Judge a file against Keras on the validation split, or one recording against another."""
+    """Judge a file, or a recording, against its reference.
+
+    A file is judged against the run's Keras model on the validation split.
+    """
     from pipeline.cli.export import verdict_table
     from pipeline.contract.files import write_text_atomic
     from pipeline.contract.run import RunDir

@@ -36,7 +36,10 @@ def train(
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
 ) -> None:
-    """Train the classifier on the prepared dataset; resumes where it was ended."""
+    """Train the classifier on the prepared dataset.
+
+    A training that was ended goes on where it was.
+    """
     from pipeline.contract.image import ImageContract
     from pipeline.contract.run import RunDir
     from pipeline.training.request import TrainRequest
