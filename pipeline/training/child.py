@@ -29,6 +29,10 @@ from pipeline.training.request import Settings, TrainRequest
 
 Levels = npt.NDArray[np.uint8]
 
+# Every cached view costs a forward pass an image; the more images, the fewer views are needed.
+_CACHED_IMAGES = 16_000
+_FEWEST_VIEWS = 2
+
 
 def train_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Train, and write `model.keras` and `metrics.json` to the folder `request["out"]`.
@@ -125,18 +129,20 @@ class _Training:
     def _transfer(self, model: keras.Model) -> None:
         parts = divide(model)
         # Turning a picture by a right angle keeps its size only where it is square.
-        views = 8 if self.image.height_px == self.image.width_px else 4
+        possible = 8 if self.image.height_px == self.image.width_px else 4
+        count = len(self.dataset.of(Split.train))
+        views = min(possible, max(_FEWEST_VIEWS, _CACHED_IMAGES // count))
         cached = {
             split: cache_features(
                 self.journal.folder,
                 split.value,
                 parts.trunk,
                 self._levels(split),
-                count,
+                shown,
                 self.image,
                 self.report,
             )
-            for split, count in ((Split.train, views), (Split.validation, 1))
+            for split, shown in ((Split.train, views), (Split.validation, 1))
         }
         train, held_out = cached[Split.train], cached[Split.validation]
         truth = self._truth(Split.train)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from pipeline.contract.files import atomic_path
 from pipeline.contract.image import ImageContract
 from pipeline.progress import ProgressEvent, Report
-from pipeline.training.input import batches, normalized
+from pipeline.training.input import allocate, batches, normalized
 
 _BATCH = 32
 
@@ -24,7 +24,7 @@ class Features:
     """Hold the features of some images in some views, mapped from files.
 
     Attributes:
-        trunk: per view, float16 (images, height/16, width/16, channels).
+        trunk: per view, float16 (images, height, width, channels) of the trunk's output.
         pooled: per view, float32 (images, 1280), for widths up to 1.
     """
 
@@ -83,8 +83,8 @@ def cache_features(
         if not pooled_file.exists():
             shapes = [(len(levels), *output.shape[1:]) for output in trunk.outputs]
             with atomic_path(pooled_file) as pooled_path, atomic_path(trunk_file) as trunk_path:
-                pooled = np.lib.format.open_memmap(pooled_path, "w+", np.float32, shapes[1])
-                middle = np.lib.format.open_memmap(trunk_path, "w+", np.float16, shapes[0])
+                pooled = allocate(pooled_path, np.float32, shapes[1])
+                middle = allocate(trunk_path, np.float16, shapes[0])
                 flipped = batches(
                     lambda rows, number=number: view(levels[rows], number),  # type: ignore[misc]
                     np.arange(len(levels)),

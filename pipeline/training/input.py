@@ -5,8 +5,10 @@ Imported in a child process only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +100,7 @@ def cache_levels(
         )
         shape = (len(records), *contract.input_shape[1:])
         with atomic_path(path) as temporary:
-            array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+            array = allocate(temporary, np.uint8, shape)
             try:
                 for done, image in enumerate(reader.levels().as_numpy_iterator()):
                     array[done] = image
@@ -111,6 +113,20 @@ def cache_levels(
             del array
     levels: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return levels
+
+
+def allocate(
+    path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]
+) -> np.memmap[tuple[int, ...], np.dtype[Any]]:
+    """Create an array file mapped for writing, with its disk space taken at once.
+
+    A mapped file without its space ends the process with SIGBUS when the disk fills up; this
+    raises OSError instead.
+    """
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with path.open("r+b") as stream:
+        os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def batches(

@@ -1,4 +1,4 @@
-"""Remember how far a training has come, so that a killed one goes on. Child process only."""
+"""Remember how far a training has come, so that a killed one goes on."""
 
 from __future__ import annotations
 
@@ -33,9 +33,13 @@ class Epoch(Frozen):
     val_balanced_accuracy: float
 
     @property
-    def score(self) -> tuple[float, float]:
-        """Return what the best epoch has the most of: balanced accuracy, then a small loss."""
-        return (self.val_balanced_accuracy, -self.val_loss)
+    def score(self) -> tuple[float, int]:
+        """Return what the best epoch has the most of.
+
+        Of equals the later one is better: its learning rate was lower, so its weights and
+        moving averages are calmer.
+        """
+        return (self.val_balanced_accuracy, self.epoch)
 
 
 class PhaseState(Frozen):

@@ -22,8 +22,8 @@ class Settings(Frozen):
     `way` is what the recipe comes to: "seed"; or for the default recipe "transfer" (head on
     cached features, then the top blocks) with pretrained weights and "scratch" without.
     Rates are those of Adam (AdamW where `weight_decay` is not 0); class weights are
-    (images / (classes * images of the class)) ** `class_weight_power`; an early stop waits
-    `patience` epochs without a better validation balanced accuracy.
+    (images / (classes * images of the class)) ** `class_weight_power`; training stops early when
+    the validation balanced accuracy stays under its best for `patience` epochs.
     """
 
     way: Way

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from pipeline.training.journal import Epoch
 from pipeline.training.request import TrainRequest
 
 
@@ -49,3 +50,19 @@ def test_a_manifest_never_learns_the_path_of_the_weights() -> None:
 def test_an_impossible_request_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TrainRequest.model_validate(wrong)
+
+
+def test_the_best_epoch_has_the_best_balanced_accuracy_and_of_equals_is_the_last() -> None:
+    rows = [
+        Epoch(
+            phase="head",
+            epoch=number,
+            loss=None,
+            accuracy=None,
+            val_loss=1.0,
+            val_accuracy=0.5,
+            val_balanced_accuracy=balanced,
+        )
+        for number, balanced in enumerate((0.2, 0.6, 0.4, 0.6, 0.5))
+    ]
+    assert max(rows, key=lambda row: row.score).epoch == 3

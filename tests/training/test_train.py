@@ -103,7 +103,7 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     weights = tmp_path / "base.weights.h5"
     run_child("tests.training.test_train:write_weights", {"path": str(weights)})
     request = TrainRequest(
-        image=SMALL, width=0.35, weights=str(weights), head_epochs=2, epochs=400, batch_size=8
+        image=SMALL, width=0.35, weights=str(weights), head_epochs=2, epochs=40, batch_size=8
     )
     process = subprocess.Popen(
         [sys.executable, "-c", _DRIVER, str(run.root), request.model_dump_json()],
@@ -114,17 +114,12 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = history.read_text().splitlines()
-    log = (run.logs / "train.log").stat().st_size
-    features = run.training_state / "train-0-pooled.npy"
-    made = features.stat().st_mtime_ns
     assert not run.train.exists()
     # The orphan notices within a second; nothing may write here any more.
     _wait(lambda: not _alive(run.root), 10)
     seen: list[ProgressEvent] = []
-    short = request
     with run.lock():
-        assert features.stat().st_mtime_ns == made
-        manifest = train(short, run, report=seen.append)
+        manifest = train(request, run, report=seen.append)
     after = history.read_text().splitlines()
     assert after[: len(before)] == before
     tasks = {event.task for event in seen}
@@ -132,7 +127,6 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert "train head" not in tasks
     assert manifest.training["phases"]["finetune"]["epochs"] >= 2
     assert manifest.weights == "base.weights.h5"
-    assert log >= 0
 
 
 def write_weights(request: dict[str, str], report: object) -> dict[str, str]:
@@ -203,5 +197,5 @@ def test_a_class_without_training_images_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_dataset_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="DatasetManifest"):
+    with pytest.raises(BadInput, match="no dataset"):
         train(SCRATCH, RunDir(tmp_path))
