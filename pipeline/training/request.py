@@ -70,9 +70,9 @@ _SETTINGS: dict[Way, Settings] = {
     "scratch": Settings(
         way="scratch",
         batch_size=32,
-        epochs=30,
+        epochs=20,
         learning_rate=2e-3,
-        patience=15,
+        patience=10,
         schedule="warmup-cosine",
         weight_decay=1e-4,
         dropout=0.2,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +12,28 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.contract.dataset import ImageRecord, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
+from pipeline.contract.run import RunDir
 from pipeline.errors import PipelineError
 from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.training import adam
 from pipeline.training.augment import flip_and_rotate, rotate
+from pipeline.training.child import train_child
 from pipeline.training.fit import Phase, class_weights, fit
-from pipeline.training.input import ImageReader, batches
+from pipeline.training.input import ImageReader, batches, cache_levels
 from pipeline.training.journal import Journal
 from pipeline.training.model import build, divide, save
 from pipeline.training.request import TrainRequest
-from tests.training.samples import SMALL
+from tests.training.samples import SMALL, coloured_dataset
 
 
 def experiment(request: dict[str, Any], report: Report) -> dict[str, Any]:
     folder = Path(request["folder"])
     return {
         "levels": _levels(folder, [Path(p) for p in request["images"]]),
-        "changed": _changed(Path(request["images"][0])),
+        "changed": _changed(folder, Path(request["images"][0])),
         "augment": _augment(),
         "adam": _adam(),
         "network": _network(folder),
@@ -45,12 +50,27 @@ def _levels(folder: Path, images: list[Path]) -> str:
     return str(folder / "levels.npy")
 
 
-def _changed(image: Path) -> dict[str, Any] | None:
-    reader = ImageReader([image], ["0" * 64], ImageContract())
+def _changed(folder: Path, image: Path) -> dict[str, Any]:
+    record = ImageRecord(
+        path=image.name,
+        label="red",
+        group="g",
+        split=Split.train,
+        width_px=67,
+        height_px=101,
+        size_bytes=image.stat().st_size,
+        sha256="0" * 64,
+    )
+    cache = folder / "changed.npy"
+    error = _refusal(lambda: cache_levels(cache, [record], image.parent, SMALL, silent))
+    return {"error": error, "cached": cache.exists()}
+
+
+def _refusal(action: Callable[[], object]) -> dict[str, Any] | None:
     try:
-        list(reader.levels().as_numpy_iterator())
-    except tf.errors.OpError:
-        return reader.refusal.to_dict() if reader.refusal else None
+        action()
+    except PipelineError as error:
+        return error.to_dict()
     return None
 
 
@@ -135,13 +155,21 @@ def _refusals(folder: Path) -> dict[str, Any]:
         "text": (0.35, str(folder / "text.weights.h5")),
         "download": (0.35, "imagenet"),
     }
-    found = {}
-    for name, (width, weights) in asked.items():
-        try:
-            build(SMALL, width, weights, 3, 0.0)
-        except PipelineError as error:
-            found[name] = error.to_dict()
-    return found
+    found = {
+        name: _refusal(partial(build, SMALL, width, weights, 3, 0.0))
+        for name, (width, weights) in asked.items()
+    }
+    run = RunDir(folder / "run")
+    coloured_dataset(folder / "images", run)
+    training = {
+        "request": TrainRequest(weights="none").model_dump(mode="json"),
+        "dataset": str(run.dataset),
+        "inputs_sha256": "a" * 64,
+        # A file stands where the folder should be.
+        "state": str(folder / "text.weights.h5" / "state"),
+        "out": str(folder),
+    }
+    return {**found, "unwritable": _refusal(lambda: train_child(training, silent))}
 
 
 def _phase(learning_rate: float) -> Phase:
@@ -200,8 +228,5 @@ def _resume(folder: Path) -> dict[str, Any]:
 
 
 def _diverge(folder: Path) -> dict[str, Any] | None:
-    try:
-        fit(_phase(float("inf")), Journal(folder / "diverged", "a" * 64), silent)
-    except PipelineError as error:
-        return error.to_dict()
-    return None
+    journal = Journal(folder / "diverged", "a" * 64)
+    return _refusal(lambda: fit(_phase(float("inf")), journal, silent))

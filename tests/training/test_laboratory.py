@@ -43,8 +43,10 @@ def test_tensorflow_reads_every_odd_image_as_the_reference_does(
 def test_an_image_that_is_not_the_listed_one_is_refused_by_name(
     found: dict[str, Any], images: dict[str, Path]
 ) -> None:
-    assert found["changed"]["kind"] == "bad_input"
-    assert found["changed"]["where"] == str(images["odd size"])
+    refusal = found["changed"]["error"]
+    assert refusal["kind"] == "bad_input"
+    assert refusal["where"] == str(images["odd size"])
+    assert not found["changed"]["cached"]
 
 
 def test_augmentation_repeats_for_a_seed_and_stays_in_range(found: dict[str, Any]) -> None:
@@ -111,6 +113,13 @@ def test_a_failed_download_says_to_give_a_file(found: dict[str, Any]) -> None:
     refusal = found["refusals"]["download"]
     assert refusal["kind"] == "environment"
     assert "--weights PATH" in refusal["next_step"]
+
+
+def test_a_folder_that_cannot_be_written_is_an_environment_problem(found: dict[str, Any]) -> None:
+    refusal = found["refusals"]["unwritable"]
+    assert refusal["kind"] == "environment"
+    assert refusal["where"].endswith("state")
+    assert "resumes" in refusal["next_step"]
 
 
 def test_a_resumed_training_equals_an_undisturbed_one(found: dict[str, Any]) -> None:
