@@ -86,7 +86,7 @@ class _Trainer:
         self.summary = tf.summary.create_file_writer(
             str(journal.folder / "tensorboard" / phase.name)
         )
-        self.start = time.monotonic()
+        self.start: float | None = None
         self.first_step = 0
 
     def run(self, state: PhaseState) -> PhaseState:
@@ -95,7 +95,6 @@ class _Trainer:
         else:
             load_variables(self.journal.folder / state.checkpoint, self._checkpointed())
         done = state.history[-1].epoch
-        self.first_step = done * self.phase.steps
         for epoch in range(done + 1, self.phase.epochs + 1):
             if epoch - _best(state.history).epoch > self.phase.settings.patience:
                 break
@@ -127,8 +126,14 @@ class _Trainer:
     def _tell(self, epoch: int, number: int, loss: float, accuracy: float, last: Epoch) -> None:
         done = (epoch - 1) * self.phase.steps + number
         total = self.phase.epochs * self.phase.steps
-        spent_s = time.monotonic() - self.start
-        left_s = spent_s / (done - self.first_step) * (total - done)
+        now = time.monotonic()
+        if self.start is None:
+            # The first step traces the graph, which says nothing about the others.
+            self.start, self.first_step = now, done
+        spent_s, steps = now - self.start, done - self.first_step
+        left = (
+            f"{_duration(spent_s / steps * (total - done))} left" if steps else "time left unknown"
+        )
         self.report(
             ProgressEvent(
                 f"train {self.phase.name}",
@@ -136,7 +141,7 @@ class _Trainer:
                 total,
                 f"epoch {epoch}/{self.phase.epochs}, loss {loss:.3f}, accuracy {accuracy:.3f}, "
                 f"validation {last.val_accuracy:.3f} (balanced {last.val_balanced_accuracy:.3f}), "
-                f"{_duration(left_s)} left",
+                + left,
             )
         )
 

@@ -43,7 +43,7 @@ class Settings(Frozen):
 
 
 _SETTINGS: dict[Way, Settings] = {
-    # The seed project's training, number by number; Adam's rate never changes.
+    # The plain recipe, number by number; Adam's rate never changes.
     "seed": Settings(
         way="seed",
         batch_size=32,
