@@ -29,8 +29,6 @@ from pipeline.training.request import Settings, TrainRequest
 
 Levels = npt.NDArray[np.uint8]
 
-# Every cached view costs a forward pass an image; the more images, the fewer views are needed.
-_CACHED_IMAGES = 16_000
 _FEWEST_VIEWS = 2
 
 
@@ -131,7 +129,7 @@ class _Training:
         # Turning a picture by a right angle keeps its size only where it is square.
         possible = 8 if self.image.height_px == self.image.width_px else 4
         count = len(self.dataset.of(Split.train))
-        views = min(possible, max(_FEWEST_VIEWS, _CACHED_IMAGES // count))
+        views = min(possible, max(_FEWEST_VIEWS, self.settings.cached_images // count))
         cached = {
             split: cache_features(
                 self.journal.folder,

@@ -40,6 +40,8 @@ class Settings(Frozen):
     class_weight_power: float = 0.0
     # Validation and the kept checkpoint use the exponential average of the weights.
     average_decay: float = 0.0
+    # How many images' features to cache: the more images, the fewer mirrored views of each.
+    cached_images: int = 0
 
 
 _SETTINGS: dict[Way, Settings] = {
@@ -66,6 +68,7 @@ _SETTINGS: dict[Way, Settings] = {
         label_smoothing=0.1,
         class_weight_power=0.5,
         average_decay=0.99,
+        cached_images=12_000,
     ),
     "scratch": Settings(
         way="scratch",

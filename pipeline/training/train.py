@@ -45,7 +45,12 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
     if request.weights_file is not None:
         parents["weights"] = _hash_weights(request.weights_file)
     asked = request.model_copy(update={"weights": request.weights_name})
-    inputs = sha256_json({"request": asked.model_dump(mode="json"), "parents": parents})
+    # The settings too: a recipe may change from one version of the pipeline to the next.
+    training = {
+        "request": asked.model_dump(mode="json"),
+        "settings": request.settings().model_dump(mode="json"),
+    }
+    inputs = sha256_json({**training, "parents": parents})
     if (finished := _finished(run, inputs)) is not None:
         return finished
     with staging_dir(run.train) as staging:
@@ -71,12 +76,7 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
             recipe=request.recipe,
             width=request.width,
             weights=request.weights_name,
-            training={
-                "inputs_sha256": inputs,
-                "request": asked.model_dump(mode="json"),
-                "settings": request.settings().model_dump(mode="json"),
-                **summary,
-            },
+            training={"inputs_sha256": inputs, **training, **summary},
         )
         manifest.save(staging / "manifest.json")
         publish_dir(staging, run.train)
