@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.contract.choices import RuntimeName
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -16,7 +17,6 @@ from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import IMAGE_SUFFIXES
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import ask
-from pipeline.contract.choices import RuntimeName
 from pipeline.tflite.metadata import described_model
 
 
