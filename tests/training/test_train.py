@@ -103,7 +103,7 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     weights = tmp_path / "base.weights.h5"
     run_child("tests.training.test_train:write_weights", {"path": str(weights)})
     request = TrainRequest(
-        image=SMALL, width=0.35, weights=str(weights), head_epochs=2, epochs=40, batch_size=8
+        image=SMALL, width=0.35, weights=str(weights), head_epochs=2, epochs=20, batch_size=8
     )
     process = subprocess.Popen(
         [sys.executable, "-c", _DRIVER, str(run.root), request.model_dump_json()],
