@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
 
-from pipeline.contract.base import Frozen
+from pipeline.contract.base import Frozen, first_problem
+from pipeline.errors import BadInput
 
 Truth = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
@@ -37,6 +41,30 @@ class Metrics(Frozen):
     calibration_error: float
     classes: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
+
+
+_BY_SPLIT = TypeAdapter(dict[str, Metrics])
+
+
+def load_metrics(path: Path) -> dict[str, Metrics]:
+    """Read a model's figures by split from its metrics.json.
+
+    Raises:
+        BadInput: the file is missing, or not what training writes.
+    """
+    try:
+        return _BY_SPLIT.validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadInput(
+            "cannot read the model's figures", where=str(path), got=str(error)
+        ) from error
+    except ValidationError as error:
+        raise BadInput(
+            "not the figures of a model",
+            where=str(path),
+            got=first_problem(error),
+            next_step="pipeline train",
+        ) from error
 
 
 def confusion_matrix(truth: Truth, predicted: Truth, classes: int) -> npt.NDArray[np.int64]:

@@ -99,19 +99,13 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
         ],
         "report": str(report),
     }
-    if refused is not None and output.as_json:
-        value["error"] = refused.to_dict()
-        output.result(value)
-        raise typer.Exit(refused.exit_code)
     parts: list[RenderableType] = []
     for one in exported:
         parts.append(verdict_table(one.verdict, one.recipe.name))
         parts.append(
             f"{'published' if one.published else 'NOT published, kept aside'}: {one.folder}"
         )
-    output.result(value, *parts, f"report: {report}")
-    if refused is not None:
-        raise refused
+    output.conclude(value, refused, *parts, f"report: {report}")
 
 
 def verdict_table(verdict: Verdict, title: str) -> Table:

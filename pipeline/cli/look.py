@@ -26,7 +26,7 @@ def inspect(
     """
     from rich.table import Table
 
-    from pipeline.corridor.compare import tflite_file
+    from pipeline.contract.bundle import tflite_file
     from pipeline.tflite.inspect import inspect_file
 
     inspection = inspect_file(tflite_file(model))

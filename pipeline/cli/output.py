@@ -61,6 +61,23 @@ class Output:
         for part in human:
             console.print(part)
 
+    def conclude(
+        self, value: dict[str, Any], refused: PipelineError | None, *human: RenderableType
+    ) -> None:
+        """Show an outcome and, where it is a refusal too, end the command with it.
+
+        Raises:
+            PipelineError: `refused`, after `human` was shown.
+            typer.Exit: with its code, after it was shown inside the one JSON object.
+        """
+        if refused is None or not self.as_json:
+            self.result(value, *human)
+            if refused is not None:
+                raise refused
+            return
+        self.result({**value, "error": refused.to_dict()})
+        raise typer.Exit(refused.exit_code)
+
     def refusal(self, error: PipelineError) -> None:
         """Show why a command refused: what, where, expected, got, next."""
         if self.as_json:

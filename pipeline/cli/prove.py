@@ -72,7 +72,8 @@ def parity(
     from pipeline.cli.export import verdict_table
     from pipeline.contract.files import write_text_atomic
     from pipeline.contract.run import RunDir
-    from pipeline.corridor.compare import judge_model, judge_recordings, refusal
+    from pipeline.corridor.compare import judge_model, judge_recordings
+    from pipeline.corridor.refusal import refusal
     from pipeline.errors import BadInput
     from pipeline.parity.thresholds import Thresholds
     from pipeline.report.junit import render_junit
@@ -93,11 +94,8 @@ def parity(
         )
     if junit is not None:
         write_text_atomic(junit, render_junit({"parity": verdict}))
-    refused = refusal(verdict)
-    value = {"verdict": verdict.model_dump(mode="json")}
-    if refused is not None and output.as_json:
-        output.result({**value, "error": refused.to_dict()})
-        raise typer.Exit(refused.exit_code)
-    output.result(value, verdict_table(verdict, "parity"))
-    if refused is not None:
-        raise refused
+    output.conclude(
+        {"verdict": verdict.model_dump(mode="json")},
+        refusal(verdict),
+        verdict_table(verdict, "parity"),
+    )

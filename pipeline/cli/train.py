@@ -40,23 +40,20 @@ def train(
 
     A training that was ended goes on where it was.
     """
-    from pipeline.contract.image import ImageContract
     from pipeline.contract.run import RunDir
-    from pipeline.training.request import TrainRequest
+    from pipeline.corridor.config import TrainConfig
     from pipeline.training.train import train as train_stage
 
     run = RunDir(run_dir)
-    request = TrainRequest.model_validate(
-        {
-            "image": ImageContract(height_px=size_px, width_px=size_px),
-            "width": width,
-            "weights": weights,
-            "recipe": recipe,
-            "seed": seed,
-            "batch_size": batch_size,
-            "epochs": epochs,
-        }
+    wishes = TrainConfig(
+        recipe=recipe,
+        weights=weights,
+        size_px=size_px,
+        width=width,
+        batch_size=batch_size,
+        epochs=epochs,
     )
+    request = wishes.request(seed)
     with run.lock(), output.progress() as report:
         manifest = train_stage(request, run, report=report)
     show_model(manifest, run.train)
@@ -64,14 +61,11 @@ def train(
 
 def show_model(manifest: ModelManifest, folder: Path) -> None:
     """Show a trained model's figures on each split."""
-    import json as json_module
-
     from rich.table import Table
 
-    from pipeline.metrics import Metrics
+    from pipeline.metrics import load_metrics
 
-    texts = json_module.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    metrics = {split: Metrics.model_validate(values) for split, values in texts.items()}
+    metrics = load_metrics(folder / "metrics.json")
     table = Table(title="Keras model")
     for column in ("split", "images", "accuracy", "balanced", "AUC", "calibration error"):
         table.add_column(column, justify="left" if column == "split" else "right")

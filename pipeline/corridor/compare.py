@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.contract.bundle import tflite_file
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.run import RunDir
-from pipeline.contract.verdict import Outcome, Verdict
-from pipeline.corridor.prove import load_bundle
+from pipeline.contract.verdict import Verdict
 from pipeline.corridor.source import keras_source
-from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
-from pipeline.export.bundle import MODEL_FILE
+from pipeline.errors import BadInput
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
@@ -100,24 +99,3 @@ def judge_recordings(
     if critical is None:
         critical = tuple(name for name in ("MEL",) if name in first.facts.labels)
     return judge(first, second, thresholds, critical=critical)
-
-
-def tflite_file(model: Path) -> Path:
-    """Return the `.tflite` of a bundle folder (checked against its manifest) or of a file."""
-    if not model.is_dir():
-        return model
-    load_bundle(model)
-    return model / MODEL_FILE
-
-
-def refusal(verdict: Verdict) -> PipelineError | None:
-    """Return why a verdict is not a pass, or None if it is."""
-    if verdict.passed:
-        return None
-    failed = verdict.outcome is Outcome.failed
-    kind = GateFailed if failed else Inconclusive
-    return kind(
-        "the candidate failed its gate" if failed else "the gate could not be decided",
-        expected="every check to pass",
-        got="; ".join(f"{c.name}: {c.evidence}" for c in verdict.broken()) or "no checks",
-    )

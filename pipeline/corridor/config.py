@@ -10,9 +10,11 @@ from pydantic import Field, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.choices import Io, Quantize, default_io
+from pipeline.contract.image import ImageContract
 from pipeline.contract.recipe import Recipe
 from pipeline.data.prepare import Layout, OnBad
 from pipeline.errors import BadInput
+from pipeline.training.request import TrainRequest
 
 
 class DataConfig(Frozen):
@@ -36,6 +38,16 @@ class TrainConfig(Frozen):
     width: float = 1.0
     batch_size: int | None = None
     epochs: int | None = None
+
+    def request(self, seed: int) -> TrainRequest:
+        """Return what the training stage is asked for.
+
+        Raises:
+            ValidationError: a value is out of range.
+        """
+        wishes = self.model_dump(exclude={"size_px"})
+        image = ImageContract(height_px=self.size_px, width_px=self.size_px)
+        return TrainRequest.model_validate({**wishes, "image": image, "seed": seed})
 
 
 class ExportConfig(Frozen):

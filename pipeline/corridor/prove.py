@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
-from pipeline.contract.verdict import Outcome, Verdict
+from pipeline.contract.verdict import Verdict
+from pipeline.corridor.refusal import refusal
 from pipeline.corridor.source import KerasSource
-from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
-from pipeline.export.bundle import MANIFEST_FILE, MODEL_FILE, build
+from pipeline.errors import PipelineError
+from pipeline.export.bundle import build
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import record
-
-VERDICT = "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,12 @@ class Exported:
 
     def refusal(self) -> PipelineError | None:
         """Return why this export was not published, or None if it was."""
-        if self.published:
-            return None
-        kind = GateFailed if self.verdict.outcome is Outcome.failed else Inconclusive
-        broken = self.verdict.broken()
-        return kind(
-            f"{self.recipe.name} is not published: "
-            + ("it failed its gate" if kind is GateFailed else "its gate could not be decided"),
+        what = f"{self.recipe.name} is not published"
+        return refusal(
+            self.verdict,
+            failed=f"{what}: it failed its gate",
+            undecided=f"{what}: its gate could not be decided",
             where=str(self.folder),
-            expected="every check to pass",
-            got="; ".join(f"{check.name}: {check.evidence}" for check in broken) or "no checks",
             next_step="read the report; float16 is the recipe that changes least",
         )
 
@@ -98,7 +94,7 @@ def export_and_prove(
         if verdict.passed:
             verdict = _prove(source, staging / MODEL_FILE, run, thresholds, verdict, report)
         verdict = verdict.model_copy(update={"candidate": {**verdict.candidate, "asked": asked}})
-        verdict.save(staging / VERDICT)
+        verdict.save(staging / VERDICT_FILE)
         published = verdict.passed
         target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
         publish_dir(staging, target)
@@ -136,28 +132,10 @@ def _prove(
 
 
 def _published(folder: Path, recipe: Recipe, asked: dict[str, str]) -> Exported | None:
-    if not (folder / VERDICT).is_file() or not (folder / MANIFEST_FILE).is_file():
+    if not (folder / VERDICT_FILE).is_file() or not (folder / MANIFEST_FILE).is_file():
         return None
-    verdict = Verdict.load(folder / VERDICT)
+    verdict = Verdict.load(folder / VERDICT_FILE)
     if not verdict.passed or verdict.candidate.get("asked") != asked:
         return None
     manifest = load_bundle(folder)
     return Exported(recipe, folder, True, True, verdict, manifest)
-
-
-def load_bundle(folder: Path) -> BundleManifest:
-    """Read a bundle's manifest and check every file against it.
-
-    Raises:
-        BadInput: this is no bundle, or a file is missing or was changed.
-    """
-    if not (folder / MANIFEST_FILE).is_file():
-        raise BadInput(
-            "this folder is not a bundle",
-            where=str(folder),
-            expected="model.tflite with manifest.json",
-            next_step="pipeline export",
-        )
-    manifest = BundleManifest.load(folder / MANIFEST_FILE)
-    manifest.check_files(folder)
-    return manifest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 from pipeline.contract.dataset import DatasetManifest
@@ -11,7 +10,7 @@ from pipeline.contract.files import write_text_atomic
 from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
-from pipeline.metrics import Metrics
+from pipeline.metrics import load_metrics
 from pipeline.parity.align import align
 from pipeline.report.html import render_html
 from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints
@@ -30,10 +29,7 @@ def write_report(run: RunDir) -> Path:
         BadInput: a manifest, verdict or recording cannot be read.
     """
     model = ModelManifest.load(run.train / "manifest.json") if run.train.is_dir() else None
-    metrics: dict[str, Metrics] = {}
-    if model is not None:
-        texts = json.loads((run.train / "metrics.json").read_text(encoding="utf-8"))
-        metrics = {split: Metrics.model_validate(values) for split, values in texts.items()}
+    metrics = {} if model is None else load_metrics(run.train / "metrics.json")
     write_text_atomic(
         run.report,
         render_html(

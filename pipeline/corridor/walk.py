@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.contract.image import ImageContract
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.run import RunDir
 from pipeline.corridor.config import DataConfig, ExportConfig, RunConfig, TrainConfig
@@ -17,7 +16,6 @@ from pipeline.data.prepare import prepare
 from pipeline.data.synthesize import synthesize
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
-from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 
 
@@ -54,7 +52,7 @@ def walk(config: RunConfig, *, report: Report = silent) -> Walked:
     run = RunDir(Path(config.run_dir))
     with run.lock():
         dataset = _prepare(config, run, report)
-        model = train(_train_request(config), run, report=report)
+        model = train(config.train.request(config.seed), run, report=report)
         source = keras_source(run, None)
         thresholds = Thresholds(accuracy_tolerance=config.parity.tolerance)
         exports = tuple(
@@ -89,19 +87,4 @@ def _prepare(config: RunConfig, run: RunDir, report: Report) -> DatasetManifest:
         isic_table=None if data.isic_table is None else Path(data.isic_table),
         license=data.license,
         report=report,
-    )
-
-
-def _train_request(config: RunConfig) -> TrainRequest:
-    train_config = config.train
-    return TrainRequest.model_validate(
-        {
-            "image": ImageContract(height_px=train_config.size_px, width_px=train_config.size_px),
-            "width": train_config.width,
-            "weights": train_config.weights,
-            "recipe": train_config.recipe,
-            "seed": config.seed,
-            "batch_size": train_config.batch_size,
-            "epochs": train_config.epochs,
-        }
     )

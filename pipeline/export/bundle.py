@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import __version__
 from pipeline.child import run_child
+from pipeline.contract.bundle import LABELS_FILE, MANIFEST_FILE, MODEL_FILE
 from pipeline.contract.dataset import DatasetManifest, ImageRecord
 from pipeline.contract.files import write_text_atomic
 from pipeline.contract.hashing import sha256_file, sha256_json
@@ -25,7 +26,7 @@ from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Check
 from pipeline.errors import BadInput
 from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME, REVISION
-from pipeline.export.metadata_writer import LABELS_FILE, About
+from pipeline.export.metadata_writer import About
 from pipeline.export.readback import Asked, read_back
 from pipeline.export.representative import representative_images
 from pipeline.progress import Report, silent
@@ -34,8 +35,6 @@ from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.tflite.inspect import Inspection, inspect_file
 from pipeline.tflite.runtime_versions import version_key
 
-MODEL_FILE = "model.tflite"
-MANIFEST_FILE = "manifest.json"
 _CONVERTER_PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 _PACKAGES = (*_CONVERTER_PACKAGES, "ai-edge-litert", "flatbuffers", "tflite-support")
 

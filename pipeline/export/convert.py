@@ -18,7 +18,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.imaging.decode import Pixels
-from pipeline.imaging.preprocess import levels_from_bytes, normalize
+from pipeline.imaging.preprocess import load_levels, normalize
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.keras_file import load_keras
 
@@ -118,31 +118,14 @@ def _calibration(
     def each() -> Iterator[dict[str, npt.NDArray[np.float32]]]:
         for done, entry in enumerate(images):
             report(ProgressEvent("calibrate", done, len(images)))
-            levels = _levels(entry, contract)
+            # Disjointness from validation and test was proven for these very bytes.
+            levels = load_levels(Path(entry["path"]), contract, entry["sha256"])
             if done == 0:
                 _span_all_levels(levels)
             yield {INPUT_NAME: normalize(levels, contract)[None]}
         report(ProgressEvent("calibrate", len(images), len(images)))
 
     return each
-
-
-def _levels(entry: dict[str, str], contract: ImageContract) -> Pixels:
-    path = entry["path"]
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise BadInput("cannot read a representative image", where=path, got=str(error)) from error
-    # Disjointness from validation and test was proven for these very bytes.
-    if sha256_bytes(data) != entry["sha256"]:
-        raise BadInput(
-            "a representative image changed since the dataset was prepared",
-            where=path,
-            expected=f"sha256 {entry['sha256']}",
-            got=f"sha256 {sha256_bytes(data)}",
-            next_step="run `pipeline data prepare` again",
-        )
-    return levels_from_bytes(data, contract, where=path)
 
 
 def _span_all_levels(levels: Pixels) -> None:

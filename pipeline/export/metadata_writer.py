@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.bundle import LABELS_FILE
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -19,7 +20,6 @@ from pipeline.contract.recipe import Io
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.native import prepare_tflite_support
 
-LABELS_FILE = "labels.txt"
 # The first moment a zip archive can state: a fixed time keeps equal inputs equal in bytes.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.bundle import LABELS_FILE
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import NOTICE, TensorInfo
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.verdict import Check, Gate, Outcome
-from pipeline.export.metadata_writer import LABELS_FILE, About, stored_range
+from pipeline.export.metadata_writer import About, stored_range
 from pipeline.tflite.inspect import Inspection, tensor_text
 from pipeline.tflite.runtime_versions import version_key
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 
@@ -65,16 +66,25 @@ def decode_bytes(data: bytes, contract: ImageContract, *, where: str) -> Pixels:
         raise BadInput("the image is truncated or damaged", where=where, got=str(error)) from error
 
 
-def decode_file(path: Path, contract: ImageContract) -> Pixels:
-    """Decode an image file; see `decode_bytes`.
+def decode_file(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
+    """Decode an image file; see `decode_bytes`. With a hash it must be the file it was made of.
 
     Raises:
-        BadInput: the file cannot be read, or its content is refused.
+        BadInput: the file cannot be read, changed since the dataset was prepared, or its content
+            is refused.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BadInput("cannot read the image file", where=str(path), got=str(error)) from error
+    if sha256 is not None and (found := sha256_bytes(data)) != sha256:
+        raise BadInput(
+            "the image changed since the dataset was prepared",
+            where=str(path),
+            expected=f"sha256 {sha256}",
+            got=f"sha256 {found}",
+            next_step="run `pipeline data prepare` again",
+        )
     return decode_bytes(data, contract, where=str(path))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.image import ImageContract
-from pipeline.imaging.decode import Pixels, decode_bytes, decode_file
+from pipeline.imaging.decode import Pixels, decode_file
 
 Float32 = npt.NDArray[np.float32]
 
@@ -60,22 +60,13 @@ def normalize(levels: Pixels, contract: ImageContract) -> Float32:
     return (levels.astype(np.float32) - mean) / std
 
 
-def load_levels(path: Path, contract: ImageContract) -> Pixels:
+def load_levels(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
     """Read an image file as contract-sized grey levels, uint8 (height, width, 3).
 
     Raises:
-        BadInput: the file is not a readable image.
+        BadInput: the file is not a readable image, or not the one with this hash.
     """
-    return to_levels(decode_file(path, contract), contract)
-
-
-def levels_from_bytes(data: bytes, contract: ImageContract, *, where: str) -> Pixels:
-    """Read an encoded image as contract-sized grey levels, uint8 (height, width, 3).
-
-    Raises:
-        BadInput: the bytes are not a readable image.
-    """
-    return to_levels(decode_bytes(data, contract, where=where), contract)
+    return to_levels(decode_file(path, contract, sha256), contract)
 
 
 def _taps(

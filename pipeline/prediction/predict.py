@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.contract.bundle import tflite_file
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.manifest import BundleManifest, ModelManifest
+from pipeline.contract.manifest import ModelManifest
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import IMAGE_SUFFIXES
 from pipeline.progress import Report, silent
@@ -113,11 +114,7 @@ def _open(model: Path) -> tuple[Path, RuntimeName, ImageContract, Labels]:
         raise BadInput("there is no model here", where=str(model))
     if model.suffix == ".keras":
         return _open_keras(model)
-    file = model
-    if model.is_dir():
-        manifest = BundleManifest.load(model / "manifest.json")
-        manifest.check_files(model)
-        file = model / "model.tflite"
+    file = tflite_file(model)
     described = described_model(file)
     return file, RuntimeName.litert, described.image, described.labels
 

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.choices import RuntimeName
-from pipeline.contract.hashing import sha256_bytes, sha256_file
+from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
-from pipeline.imaging.preprocess import levels_from_bytes
+from pipeline.imaging.preprocess import load_levels
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.protocol import Runtime
 
@@ -128,7 +128,7 @@ def _load(
     def one(item: tuple[int, dict[str, Any]]) -> tuple[int, Pixels | PipelineError]:
         index, entry = item
         try:
-            return index, _levels(Path(entry["path"]), entry["sha256"], contract)
+            return index, load_levels(Path(entry["path"]), contract, entry["sha256"])
         except PipelineError as error:
             return index, error
 
@@ -136,19 +136,3 @@ def _load(
     with ThreadPoolExecutor(max_workers=2) as pool:
         while chunk := list(islice(pending, _AHEAD)):
             yield from pool.map(one, chunk)
-
-
-def _levels(path: Path, sha256: str | None, contract: ImageContract) -> Pixels:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput("cannot read the image file", where=str(path), got=str(error)) from error
-    if sha256 is not None and sha256_bytes(data) != sha256:
-        raise BadInput(
-            "the image changed since the dataset was prepared",
-            where=str(path),
-            expected=f"sha256 {sha256}",
-            got=f"sha256 {sha256_bytes(data)}",
-            next_step="run `pipeline data prepare` again",
-        )
-    return levels_from_bytes(data, contract, where=str(path))

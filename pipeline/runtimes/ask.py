@@ -129,6 +129,7 @@ def record(
         )
     runtime_version = package_versions(_PACKAGE[runtime])[_PACKAGE[runtime]]
     model_sha256 = _hash_model(model)
+    dataset_sha256 = dataset.digest()
     unique = {entry.sha256: entry for entry in chosen}
     key = sha256_json(
         [
@@ -136,7 +137,7 @@ def record(
             runtime_version,
             model_sha256,
             image.digest(),
-            dataset.digest(),
+            dataset_sha256,
             split,
             threads,
             platform.machine(),
@@ -163,7 +164,7 @@ def record(
         model_sha256=model_sha256,
         image_contract_sha256=image.digest(),
         labels=labels.names,
-        dataset_sha256=dataset.digest(),
+        dataset_sha256=dataset_sha256,
         split=split,
         threads=threads,
         host=f"{platform.system()}-{platform.machine()}",

@@ -16,10 +16,9 @@ import tensorflow as tf
 
 from pipeline.contract.dataset import ImageRecord
 from pipeline.contract.files import atomic_path
-from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput, PipelineError
-from pipeline.imaging.decode import Pixels, decode_bytes
+from pipeline.errors import PipelineError
+from pipeline.imaging.decode import Pixels, decode_file
 from pipeline.progress import ProgressEvent, Report
 
 Gather = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.generic]]
@@ -60,19 +59,7 @@ class ImageReader:
     def _decode(self, index: np.int64) -> Pixels:
         path, expected = self._paths[int(index)], self._sha256[int(index)]
         try:
-            data = path.read_bytes()
-            if expected is not None and sha256_bytes(data) != expected:
-                raise BadInput(
-                    "the image changed since the dataset was prepared",
-                    where=str(path),
-                    expected=f"sha256 {expected}",
-                    got=f"sha256 {sha256_bytes(data)}",
-                    next_step="run `pipeline data prepare` again",
-                )
-            return decode_bytes(data, self._contract, where=str(path))
-        except OSError as error:
-            self.refusal = BadInput("cannot read the image file", where=str(path), got=str(error))
-            raise self.refusal from error
+            return decode_file(path, self._contract, expected)
         except PipelineError as error:
             self.refusal = error
             raise

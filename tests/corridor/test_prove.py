@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.contract.bundle import load_bundle
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
-from pipeline.corridor.prove import Exported, export_and_prove, load_bundle
+from pipeline.corridor.prove import Exported, export_and_prove
 from pipeline.corridor.source import KerasSource
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.thresholds import Thresholds

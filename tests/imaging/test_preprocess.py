@@ -13,8 +13,8 @@ from PIL import Image
 
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
+from pipeline.imaging.decode import decode_bytes
 from pipeline.imaging.preprocess import (
-    levels_from_bytes,
     load_levels,
     normalize,
     resize_bilinear,
@@ -129,12 +129,12 @@ def test_a_file_and_its_bytes_give_the_same_levels(tmp_path: Path) -> None:
     path.write_bytes(data)
     levels = load_levels(path, contract)
     assert levels.shape == (64, 96, 3)
-    assert np.array_equal(levels, levels_from_bytes(data, contract, where="x"))
+    assert np.array_equal(levels, to_levels(decode_bytes(data, contract, where="x"), contract))
 
 
 def test_bad_bytes_are_refused_under_the_given_name() -> None:
     with pytest.raises(BadInput, match="camera roll"):
-        levels_from_bytes(b"x", ImageContract(), where="camera roll")
+        decode_bytes(b"x", ImageContract(), where="camera roll")
 
 
 @given(height=st.integers(1, 50), width=st.integers(1, 50))
