@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from pipeline.errors import BadInput
 from pipeline.metrics import (
     Probabilities,
     Truth,
     balanced_accuracy,
     confusion_matrix,
     expected_calibration_error,
+    load_metrics,
     measure,
 )
 
@@ -119,3 +123,12 @@ def test_balanced_accuracy_leaves_out_classes_without_images() -> None:
 def test_arrays_that_do_not_fit_are_refused(rows: int) -> None:
     with pytest.raises(ValueError, match="do not fit"):
         measure(np.zeros(rows, np.int64), np.zeros((2, 4), np.float32), NAMES)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b'{"train": 1}', b"[]"])
+def test_damaged_figures_are_refused_with_their_name(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "metrics.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"metrics\.json"):
+        load_metrics(path)

@@ -12,6 +12,8 @@ from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption
 from pipeline.cli.output import output
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from pipeline.prediction.predict import Predictions
 
 
@@ -110,6 +112,11 @@ def _show(predictions: Predictions) -> None:
                 for name, value in one.probabilities.items()
             ),
         )
+    console = output.console()
+    # Asked at any width, since a measure is otherwise cut to the terminal's.
+    unbounded = console.options.update(width=sys.maxsize)
+    if console.measure(table, options=unbounded).maximum > console.width:
+        table = _tall_table(predictions)
     output.result(
         {
             "model": str(predictions.model),
@@ -131,3 +138,24 @@ def _show(predictions: Predictions) -> None:
         },
         table,
     )
+
+
+def _tall_table(predictions: Predictions) -> Table:
+    """Return a row for each class of each image, for a terminal that a row an image overflows."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pipeline.contract.manifest import NOTICE
+
+    table = Table(title=escape(str(predictions.model)), caption=NOTICE)
+    table.add_column("image", overflow="fold")
+    table.add_column("class", no_wrap=True)
+    table.add_column("probability", justify="right", no_wrap=True)
+    for one in predictions.predictions:
+        for number, (name, value) in enumerate(one.probabilities.items()):
+            shown = (name, f"{value:.3f}")
+            if name == one.label:
+                shown = (f"[bold]{name}[/] (predicted)", f"[bold]{value:.3f}[/]")
+            last = number == len(one.probabilities) - 1
+            table.add_row("" if number else escape(str(one.image)), *shown, end_section=last)
+    return table

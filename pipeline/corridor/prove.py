@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE, load_bundle
+from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
@@ -14,7 +14,7 @@ from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Verdict
 from pipeline.corridor.refusal import refusal
 from pipeline.corridor.source import KerasSource
-from pipeline.errors import PipelineError
+from pipeline.errors import BadInput, PipelineError
 from pipeline.export.bundle import build
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
@@ -132,10 +132,13 @@ def _prove(
 
 
 def _published(folder: Path, recipe: Recipe, asked: dict[str, str]) -> Exported | None:
-    if not (folder / VERDICT_FILE).is_file() or not (folder / MANIFEST_FILE).is_file():
+    if not folder.is_dir():
         return None
-    verdict = Verdict.load(folder / VERDICT_FILE)
+    try:
+        verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)
+    except BadInput:
+        # Damaged or edited: it is made again, never used.
+        return None
     if not verdict.passed or verdict.candidate.get("asked") != asked:
         return None
-    manifest = load_bundle(folder)
     return Exported(recipe, folder, True, True, verdict, manifest)

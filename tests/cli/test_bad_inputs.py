@@ -169,6 +169,22 @@ def test_predict_writes_csv_that_a_spreadsheet_reads(call: Call) -> None:
         assert row["label"] == best
 
 
+@pytest.mark.parametrize("columns", ["60", "80", "400"])
+def test_predict_shows_names_and_probabilities_whole_at_any_width(
+    call: Call, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    dataset = samples().dataset
+    image = dataset.file(dataset.images[0])
+    done = call("predict", samples().described["float16"], image)
+    assert done.code == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in done.out
+    together = "".join(done.out.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", "").split())
+    for word in ("RED", "GREEN", "BLUE"):
+        assert word in together
+    assert max(len(line) for line in done.out.splitlines()) <= int(columns)
+
+
 def test_inspect_tells_tensors_operators_and_the_oldest_runtime(call: Call) -> None:
     done = call("inspect", samples().described["int8-uint8"], "--json")
     assert done.code == 0

@@ -113,3 +113,16 @@ def test_a_verdict_cannot_be_turned_into_a_pass_by_hand(run: RunDir, tmp_path: P
     forged.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(BadInput, match="does not follow"):
         Verdict.load(forged)
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "model.tflite", "verdict.json", "manifest.json"])
+def test_a_published_bundle_that_was_edited_is_made_again(
+    run: RunDir, published: Exported, name: str
+) -> None:
+    edited = published.folder / name
+    whole = edited.read_bytes()
+    edited.write_bytes(whole[:-2])
+    again = export(run)
+    assert again.published
+    assert not again.resumed
+    assert edited.read_bytes() == whole
