@@ -136,7 +136,7 @@ def _show(predictions: Predictions) -> None:
                 for path, error in predictions.refused
             ],
         },
-        table,
+        *([table] if predictions.predictions else []),
     )
 
 

@@ -50,7 +50,8 @@ class Verdict(Frozen):
 
     No checks at all is a failure. One failed check fails the verdict; otherwise one inconclusive
     check makes it inconclusive. `reference` and `candidate` say what was compared, `figures`
-    holds measured values that no threshold judges.
+    holds measured values that no threshold judges. `inputs` pins by hash everything the artifact
+    was made from and judged by: the same inputs need not be judged twice.
     """
 
     schema_version: Literal[1] = 1
@@ -60,6 +61,7 @@ class Verdict(Frozen):
     reference: dict[str, Any] = Field(default_factory=dict)
     candidate: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _outcome_follows(self) -> Self:

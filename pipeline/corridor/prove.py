@@ -64,7 +64,7 @@ def export_and_prove(
         BadInput: the model, the dataset or an image is refused.
         EnvironmentProblem: a tool could not run.
     """
-    asked = {
+    inputs = {
         "model": sha256_file(source.path),
         "dataset": source.dataset.digest(),
         "recipe": recipe.digest(),
@@ -73,7 +73,7 @@ def export_and_prove(
         "thresholds": thresholds.digest(),
         "min_runtime": min_runtime,
     }
-    earlier = _published(run.bundle(recipe.name), recipe, asked)
+    earlier = _published(run.bundle(recipe.name), recipe, inputs)
     if earlier is not None:
         return earlier
     with staging_dir(run.bundle(recipe.name)) as staging:
@@ -93,7 +93,7 @@ def export_and_prove(
         verdict = Verdict.from_checks(built.checks)
         if verdict.passed:
             verdict = _prove(source, staging / MODEL_FILE, run, thresholds, verdict, report)
-        verdict = verdict.model_copy(update={"candidate": {**verdict.candidate, "asked": asked}})
+        verdict = verdict.model_copy(update={"inputs": inputs})
         verdict.save(staging / VERDICT_FILE)
         published = verdict.passed
         target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
@@ -131,7 +131,7 @@ def _prove(
     )
 
 
-def _published(folder: Path, recipe: Recipe, asked: dict[str, str]) -> Exported | None:
+def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported | None:
     if not folder.is_dir():
         return None
     try:
@@ -139,6 +139,6 @@ def _published(folder: Path, recipe: Recipe, asked: dict[str, str]) -> Exported 
     except BadInput:
         # Damaged or edited: it is made again, never used.
         return None
-    if not verdict.passed or verdict.candidate.get("asked") != asked:
+    if not verdict.passed or verdict.inputs != inputs:
         return None
     return Exported(recipe, folder, True, True, verdict, manifest)

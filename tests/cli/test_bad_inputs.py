@@ -154,6 +154,14 @@ def test_predict_answers_the_good_images_and_names_the_bad_one(call: Call, tmp_p
     assert sum(answer["predictions"][0]["probabilities"].values()) == pytest.approx(1, abs=0.02)
 
 
+def test_predict_draws_no_table_where_no_image_was_read(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    done = call("predict", samples().described["float16"], tmp_path / "bad.jpg")
+    assert done.code == 2
+    assert done.out == ""
+    assert "empty" in done.said
+
+
 def test_predict_writes_csv_that_a_spreadsheet_reads(call: Call) -> None:
     import csv
     import io

@@ -50,6 +50,8 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
     verdict = Verdict.load(published.folder / "verdict.json")
     assert verdict == published.verdict
     assert {str(check.gate) for check in verdict.checks} == {"structure", "numbers", "task"}
+    assert verdict.inputs["dataset"] == samples().dataset.digest()
+    assert all(isinstance(value, str | int) for value in verdict.candidate.values())
     assert verdict.candidate["model_sha256"] == published.manifest.files["model.tflite"].sha256
 
 
