@@ -31,7 +31,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "progress", "__init__"),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = ("tensorflow", "keras", "tflite_support", "mediapipe", "ai_edge_litert")
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "tflite_support",
+    "mediapipe",
+    "ai_edge_litert",
+    "litert_quantizer",
+)
 
 
 def module_name(file: Path) -> str:

@@ -16,7 +16,7 @@ from pipeline.cli.options import (
     ToleranceOption,
 )
 from pipeline.cli.output import output
-from pipeline.contract.choices import Io, Quantize, default_io
+from pipeline.contract.choices import Io, Quantize, Repair, default_io
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 def export(
-    quantize: Annotated[Quantize, typer.Option(help="How to store weights and activations.")],
+    quantize: Annotated[
+        Quantize | None, typer.Option(help="How to store weights and activations.")
+    ] = None,
     io: Annotated[
         Io | None, typer.Option(help="Input and output type; uint8 for int8, else float32.")
     ] = None,
@@ -37,6 +39,17 @@ def export(
     representative: Annotated[
         int, typer.Option(min=1, help="Training images that calibrate int8.")
     ] = 200,
+    repair: Annotated[
+        Repair,
+        typer.Option(
+            help="How far to go to keep int8 faithful: stop at the first step that does (auto), "
+            "try all (max), or leave it as it is (none)."
+        ),
+    ] = Repair.auto,
+    recipe_file: Annotated[
+        Path | None,
+        typer.Option("--recipe", help="A bundle's recipe.json, followed to the same bytes."),
+    ] = None,
     tolerance: ToleranceOption = 0.01,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
@@ -55,14 +68,25 @@ def export(
     from pipeline.corridor.prove import export_and_prove
     from pipeline.corridor.reporting import write_report
     from pipeline.corridor.source import keras_source
+    from pipeline.errors import BadInput
     from pipeline.parity.thresholds import Thresholds
 
-    recipe = Recipe(
-        quantize=quantize,
-        io=io or default_io(quantize),
-        representative_count=representative,
-        seed=seed,
-    )
+    if (quantize is None) == (recipe_file is None):
+        raise BadInput(
+            "export needs one recipe",
+            expected="--quantize none, float16, dynamic or int8; or --recipe FILE",
+            got="neither" if quantize is None else "both",
+        )
+    if recipe_file is not None:
+        recipe = Recipe.load(recipe_file)
+    elif quantize is not None:
+        recipe = Recipe(
+            quantize=quantize,
+            io=io or default_io(quantize),
+            representative_count=representative,
+            seed=seed,
+            repair=repair,
+        )
     thresholds = Thresholds(accuracy_tolerance=tolerance)
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:

@@ -11,6 +11,7 @@ MODEL_FILE = "model.tflite"
 LABELS_FILE = "labels.txt"
 MANIFEST_FILE = "manifest.json"
 VERDICT_FILE = "verdict.json"
+RECIPE_FILE = "recipe.json"
 
 
 def load_bundle(folder: Path) -> BundleManifest:

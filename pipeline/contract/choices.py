@@ -39,6 +39,24 @@ class RuntimeName(StrEnum):
     mediapipe = "mediapipe"
 
 
+class Repair(StrEnum):
+    """Name how far an int8 export goes to undo what quantization breaks."""
+
+    none = "none"
+    auto = "auto"
+    max = "max"
+
+
+class Step(StrEnum):
+    """Name the repair steps of int8, in order of cost."""
+
+    ranges = "ranges"
+    bias_correction = "bias-correction"
+    rounding = "rounding"
+    equalization = "equalization"
+    mixed_precision = "mixed-precision"
+
+
 def default_io(quantize: Quantize) -> Io:
     """Return uint8 for int8, so that phone runtimes take raw pixels, and float32 otherwise."""
     return Io.uint8 if quantize is Quantize.int8 else Io.float32

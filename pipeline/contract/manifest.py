@@ -15,6 +15,7 @@ from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
+from pipeline.contract.ladder import Ladder
 from pipeline.contract.recipe import Recipe
 from pipeline.errors import BadInput
 
@@ -99,7 +100,11 @@ class ModelManifest(Manifest):
 
 
 class BundleManifest(Manifest):
-    """Describe an exported bundle; `tensors` were read back from the finished file."""
+    """Describe an exported bundle; its tensors were read back from the finished file.
+
+    `recipe` names the steps an int8 search settled on, `ladder` what it tried. `delegated_nodes`
+    of the graph's `nodes` run in XNNPACK on this host.
+    """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
 
@@ -110,6 +115,9 @@ class BundleManifest(Manifest):
     operators: dict[str, int]
     min_runtime: str
     representative_sha256: tuple[str, ...] = ()
+    ladder: Ladder = Ladder()
+    nodes: int = Field(default=0, ge=0)
+    delegated_nodes: int = Field(default=0, ge=0)
     license: str = "unknown"
 
 

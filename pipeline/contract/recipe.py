@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from pipeline.contract.base import Frozen
 from pipeline.contract.choices import Io as Io
 from pipeline.contract.choices import Quantize as Quantize
+from pipeline.contract.choices import Repair as Repair
+from pipeline.contract.choices import Step as Step
 
 
 class Recipe(Frozen):
@@ -14,20 +16,37 @@ class Recipe(Frozen):
 
     `representative_count` images, drawn from the training split with `seed`, calibrate int8
     activation ranges; the other recipes use none.
+
+    `repair` says how int8 looks for the steps that make it faithful. A recipe that a search has
+    settled names them in `steps`, and `float16_layers` are the layers it left in floats; such a
+    recipe is followed, not searched, and gives the same bytes again.
     """
 
     quantize: Quantize = Quantize.int8
     io: Io = Io.float32
     representative_count: int = Field(default=200, ge=1, le=100_000)
     seed: int = Field(default=0, ge=0)
+    repair: Repair = Repair.auto
+    steps: tuple[Step, ...] | None = None
+    float16_layers: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _io_fits(self) -> Recipe:
         if self.quantize is not Quantize.int8 and self.io is not Io.float32:
             raise ValueError(f"io {self.io} needs quantize int8; {self.quantize} has float32 io")
+        if self.quantize is not Quantize.int8 and (self.steps or self.float16_layers):
+            raise ValueError(f"steps and float16_layers are of int8, not of {self.quantize}")
+        if bool(self.float16_layers) != (Step.mixed_precision in (self.steps or ())):
+            raise ValueError("float16_layers and the step mixed-precision come together")
         return self
 
     @property
     def name(self) -> str:
-        """Return the folder name of this recipe, for example `int8-uint8` or `float16`."""
-        return f"int8-{self.io}" if self.quantize is Quantize.int8 else str(self.quantize)
+        """Return the folder name of this recipe, for example `int8-uint8` or `float16`.
+
+        How the steps were found is not part of the name, but for a file that was left unrepaired.
+        """
+        if self.quantize is not Quantize.int8:
+            return str(self.quantize)
+        plain = "-plain" if self.repair is Repair.none and not self.steps else ""
+        return f"int8-{self.io}{plain}"

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
-from pipeline.contract.choices import Io, Quantize, default_io
+from pipeline.contract.choices import Io, Quantize, Repair, default_io
 from pipeline.contract.image import ImageContract
 from pipeline.contract.recipe import Recipe
 from pipeline.data.prepare import Layout, OnBad
@@ -56,6 +56,7 @@ class ExportConfig(Frozen):
     quantize: tuple[Quantize, ...] = (Quantize.int8, Quantize.float16)
     io: Io | None = Field(default=None, description="of int8; None means uint8")
     representative_count: int = Field(default=200, ge=1)
+    repair: Repair = Repair.auto
     min_runtime: str = "2.16.0"
 
     def recipes(self, seed: int) -> tuple[Recipe, ...]:
@@ -67,6 +68,7 @@ class ExportConfig(Frozen):
                 if self.io is not None and quantize is Quantize.int8
                 else default_io(quantize),
                 representative_count=self.representative_count,
+                repair=self.repair,
                 seed=seed,
             )
             for quantize in self.quantize

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline import __version__
 from pipeline.child import run_child
-from pipeline.contract.bundle import LABELS_FILE, MANIFEST_FILE, MODEL_FILE
-from pipeline.contract.dataset import DatasetManifest, ImageRecord
+from pipeline.contract.bundle import LABELS_FILE, MANIFEST_FILE, MODEL_FILE, RECIPE_FILE
+from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.files import write_text_atomic
-from pipeline.contract.hashing import sha256_file, sha256_json
+from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import (
@@ -21,22 +20,30 @@ from pipeline.contract.manifest import (
     ModelManifest,
     package_versions,
 )
-from pipeline.contract.recipe import Quantize, Recipe
+from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Check
 from pipeline.errors import BadInput
-from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME, REVISION
+from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME
+from pipeline.export.converted import Conversion, converted_file
 from pipeline.export.metadata_writer import About
-from pipeline.export.readback import Asked, read_back
-from pipeline.export.representative import representative_images
+from pipeline.export.readback import Asked, delegation_checks, read_back
 from pipeline.progress import Report, silent
 from pipeline.runtimes.keras_file import check_keras_archive
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.tflite.inspect import Inspection, inspect_file
 from pipeline.tflite.runtime_versions import version_key
 
-_CONVERTER_PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
-_PACKAGES = (*_CONVERTER_PACKAGES, "ai-edge-litert", "flatbuffers", "tflite-support")
+_PACKAGES = (
+    "ai-edge-litert",
+    "flatbuffers",
+    "keras",
+    "litert-quantizer",
+    "numpy",
+    "pillow",
+    "tensorflow",
+    "tflite-support",
+)
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,10 @@ def build(
     min_runtime: str = "2.16.0",
     report: Report = silent,
 ) -> BuiltBundle:
-    """Fill `staging` with model.tflite, labels.txt and manifest.json, and check the file.
+    """Fill `staging` with model.tflite, labels.txt, recipe.json and manifest.json, and check.
 
-    1. Refuse a model that carries code. 2. Choose representative images. 3. Convert and
-    quantize, or take the converted file an earlier, interrupted export left. 4. Write the
+    1. Refuse a model that carries code. 2. Choose representative images. 3. Convert, quantize
+    and repair, or take what an earlier, interrupted export left. 4. Write the
     metadata. 5. Read everything back. 6. Write the manifest.
 
     Args:
@@ -92,25 +99,9 @@ def build(
     model_sha256 = sha256_file(model)
     if model_manifest is not None:
         _check_agreement(model_manifest, model, model_sha256, labels, image)
-    # 2.
-    representative: tuple[ImageRecord, ...] = ()
-    if recipe.quantize is Quantize.int8:
-        count = recipe.representative_count
-        representative = representative_images(dataset, count, recipe.seed)
-    # 3.
-    converted = _converted(
-        {
-            "model": str(model.resolve()),
-            "model_sha256": model_sha256,
-            "recipe": recipe.model_dump(mode="json"),
-            "image": image.model_dump(mode="json"),
-            "classes": len(labels),
-            "representative": [
-                {"path": str(dataset.file(one)), "sha256": one.sha256} for one in representative
-            ],
-        },
-        run,
-        report,
+    # 2. and 3.
+    made = converted_file(
+        Conversion(model, model_sha256, recipe, image, labels, dataset), run, report
     )
     # 4.
     about = _about(recipe, labels, image, license)
@@ -118,7 +109,7 @@ def build(
     run_child(
         "pipeline.export.metadata_writer:write_metadata_child",
         {
-            "model": str(converted),
+            "model": str(made.path),
             "out": str(file.resolve()),
             "image": image.model_dump(mode="json"),
             "labels": labels.model_dump(mode="json"),
@@ -131,53 +122,40 @@ def build(
     )
     # 5.
     found = inspect_file(file)
-    asked = Asked(recipe=recipe, image=image, labels=labels, about=about, min_runtime=min_runtime)
-    checks = read_back(found, asked)
+    delegation = run_child(
+        "pipeline.runtimes.delegation:delegation_child",
+        {"model": str(file.resolve())},
+        log=run.logs / f"delegate-{recipe.name}.log",
+    )
+    asked = Asked(
+        recipe=made.recipe, image=image, labels=labels, about=about, min_runtime=min_runtime
+    )
+    checks = (*read_back(found, asked), *delegation_checks(made.recipe, delegation))
     # 6.
     write_text_atomic(staging / LABELS_FILE, labels.text())
+    made.recipe.save(staging / RECIPE_FILE)
     manifest = BundleManifest(
         versions=package_versions(*_PACKAGES),
         seed=recipe.seed,
         parents={"dataset": dataset.digest(), "model": model_sha256},
-        files={name: FileEntry.of(staging / name) for name in (LABELS_FILE, MODEL_FILE)},
+        files={
+            name: FileEntry.of(staging / name) for name in (LABELS_FILE, MODEL_FILE, RECIPE_FILE)
+        },
         image=image,
         labels=labels,
-        recipe=recipe,
+        recipe=made.recipe,
         inputs=found.graph.inputs,
         outputs=found.graph.outputs,
         operators={operator.key: operator.count for operator in found.operators},
         min_runtime=found.runtime.version or "unknown",
-        representative_sha256=tuple(one.sha256 for one in representative),
+        representative_sha256=made.representative_sha256,
+        ladder=made.ladder,
+        nodes=delegation["nodes"],
+        delegated_nodes=delegation["delegated"],
         license=license,
     )
     manifest.save(staging / MANIFEST_FILE)
     return BuiltBundle(folder=staging, manifest=manifest, inspection=found, checks=checks)
-
-
-def _converted(request: dict[str, Any], run: RunDir, report: Report) -> Path:
-    """Return the converted file of this request, from the cache or fresh.
-
-    A file in the cache is whole, since it got there by a rename.
-    """
-    known_by = {
-        **{key: value for key, value in request.items() if key not in ("model", "representative")},
-        "representative": [entry["sha256"] for entry in request["representative"]],
-        "versions": package_versions(*_CONVERTER_PACKAGES),
-        "revision": REVISION,
-    }
-    recipe = Recipe.model_validate(request["recipe"])
-    cached = run.root / "export-cache" / f"{sha256_json(known_by)}.tflite"
-    if not cached.is_file():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cached.with_suffix(".unfinished")
-        run_child(
-            "pipeline.export.convert:convert_child",
-            {**request, "out": str(unfinished.resolve())},
-            report=report,
-            log=run.logs / f"convert-{recipe.name}.log",
-        )
-        unfinished.replace(cached)
-    return cached.resolve()
 
 
 def _about(recipe: Recipe, labels: Labels, image: ImageContract, license: str) -> About:

@@ -1,4 +1,6 @@
-"""Turn a Keras classifier into a TFLite file, before any metadata.
+"""Turn a Keras classifier into a float, float16 or dynamic-range TFLite file, before metadata.
+
+int8 starts from the float file; see `pipeline.export.int8`.
 
 `convert_child` runs in a child process; nothing else here needs TensorFlow.
 """
@@ -6,19 +8,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from pipeline.contract.hashing import sha256_bytes, sha256_file
 from pipeline.contract.image import ImageContract
-from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import BadInput, EnvironmentProblem
-from pipeline.imaging.decode import Pixels
-from pipeline.imaging.preprocess import load_levels, normalize
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.keras_file import load_keras
 
@@ -26,21 +22,20 @@ INPUT_NAME = "image"
 OUTPUT_NAME = "probability"
 
 # Raise it when this file changes the bytes it makes: it is part of the cache key.
-REVISION = 1
+REVISION = 2
 
 
 def convert_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Convert and quantize, and write the flatbuffer to `request["out"]`.
+    """Convert, and write the flatbuffer to `request["out"]`.
 
-    The request holds model, model_sha256, recipe, image (contract), classes, out, and
-    representative: a list of {path, sha256}, used by int8 only.
+    The request holds model, model_sha256, recipe (not int8), image (contract), classes and out.
 
-    The variables are frozen into constants first, so that calibration can run, and the frozen
-    function is saved under named ends, so that the file keeps the signature
+    The variables are frozen into constants first, which converts in a third of the time, and the
+    frozen function is saved under named ends, so that the file keeps the signature
     `image` -> `probability`.
 
     Raises:
-        BadInput: the model or an image is refused, or changed since it was listed.
+        BadInput: the model is refused, or changed since it was listed.
         EnvironmentProblem: the converter failed.
     """
     model_path, recipe = Path(request["model"]), Recipe.model_validate(request["recipe"])
@@ -55,13 +50,11 @@ def convert_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     steps = _Steps(report, total=4)
     steps.begin("load the model")
     model = load_keras(model_path, image=image, classes=request["classes"])
-    images: list[dict[str, str]] = request["representative"]
-    calibrate = _calibration(images, image, report)
     with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
         steps.begin("freeze")
         _save_frozen(model, image, folder)
         steps.begin("convert")
-        data = _convert(folder, recipe, calibrate)
+        data = _convert(folder, recipe)
     steps.begin("write")
     Path(request["out"]).write_bytes(data)
     steps.end()
@@ -84,7 +77,7 @@ def _save_frozen(model: Any, image: ImageContract, folder: str) -> None:
     tf.saved_model.save(module, folder, signatures=module.__call__)
 
 
-def _convert(folder: str, recipe: Recipe, calibrate: Callable[[], Iterator[Any]]) -> bytes:
+def _convert(folder: str, recipe: Recipe) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -95,43 +88,14 @@ def _convert(folder: str, recipe: Recipe, calibrate: Callable[[], Iterator[Any]]
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if recipe.quantize is Quantize.float16:
         converter.target_spec.supported_types = [tf.float16]
-    if recipe.quantize is Quantize.int8:
-        converter.representative_dataset = calibrate
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        io = {Io.float32: tf.float32, Io.uint8: tf.uint8, Io.int8: tf.int8}[recipe.io]
-        converter.inference_input_type = converter.inference_output_type = io
     try:
         return bytes(converter.convert())
-    except BadInput:
-        raise
     except Exception as error:  # The converter raises bare Exception and its own kinds.
         raise EnvironmentProblem(
             "TensorFlow cannot convert the model",
             expected=f"recipe {recipe.name}",
             got=f"{type(error).__name__}: {str(error)[:800]}",
         ) from error
-
-
-def _calibration(
-    images: list[dict[str, str]], contract: ImageContract, report: Report
-) -> Callable[[], Iterator[dict[str, npt.NDArray[np.float32]]]]:
-    def each() -> Iterator[dict[str, npt.NDArray[np.float32]]]:
-        for done, entry in enumerate(images):
-            report(ProgressEvent("calibrate", done, len(images)))
-            # Disjointness from validation and test was proven for these very bytes.
-            levels = load_levels(Path(entry["path"]), contract, entry["sha256"])
-            if done == 0:
-                _span_all_levels(levels)
-            yield {INPUT_NAME: normalize(levels, contract)[None]}
-        report(ProgressEvent("calibrate", len(images), len(images)))
-
-    return each
-
-
-def _span_all_levels(levels: Pixels) -> None:
-    # Phone runtimes feed raw grey levels to a quantized input, which is right only if its range
-    # is exactly that of 0 to 255, whatever these photographs happen to reach.
-    levels[0, 0], levels[-1, -1] = 0, 255
 
 
 class _Steps:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.bundle import LABELS_FILE
@@ -26,6 +27,7 @@ _WEIGHTS = {
 }
 _SCALE_TOLERANCE = 1e-3
 _MEGABYTE = 1_000_000
+_NEVER_DELEGATED = frozenset({"SOFTMAX", "QUANTIZE"})
 # MobileNetV2 1.0 in float32 is 9 MB; a file of another order holds something else.
 _MAX_SIZE_BYTES = 100 * _MEGABYTE
 
@@ -78,12 +80,7 @@ def _quantization_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
         got = f"{tensor_text(first)}; {tensor_text(last)}"
         yield _check("float input and output", plain, f"no scales asked, found {got}")
         return
-    yield _check(
-        "input quantization",
-        _input_fits(first, asked.image, asked.recipe.io),
-        f"raw grey levels asked: scale 1/{asked.image.std:g} and zero point within half a level "
-        f"of {asked.image.mean:g} on the uint8 scale, found {tensor_text(first)}",
-    )
+    yield _input_check(first, asked.image, asked.recipe.io)
     lowest = 0 if asked.recipe.io is Io.uint8 else -128
     probability = last.scale is not None and math.isclose(last.scale, 1 / 256, rel_tol=1e-6)
     yield _check(
@@ -93,12 +90,33 @@ def _quantization_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
     )
 
 
-def _input_fits(info: TensorInfo, image: ImageContract, io: Io) -> bool:
+def _input_check(info: TensorInfo, image: ImageContract, io: Io) -> Check:
+    name, found = "input quantization", f"found {tensor_text(info)}"
     if info.scale is None or info.zero_point is None:
-        return False
-    zero_level = info.zero_point + (128 if io is Io.int8 else 0)
-    scale_fits = math.isclose(info.scale, 1 / image.std, rel_tol=_SCALE_TOLERANCE)
-    return scale_fits and abs(zero_level - image.mean) <= 0.5
+        return _check(name, False, f"a scale asked, {found}")
+    if io is Io.uint8:
+        fits = math.isclose(info.scale, 1 / image.std, rel_tol=_SCALE_TOLERANCE)
+        near = abs(info.zero_point - image.mean) <= 0.5
+        return _check(
+            name,
+            fits and near,
+            f"raw grey levels asked: scale 1/{image.std:g} and zero point within half a level of "
+            f"{image.mean:g}, {found}",
+        )
+    wrong_by = max(_levels_off(info.scale, info.zero_point, image))
+    return _check(
+        name,
+        wrong_by <= 0.51,
+        f"every grey level within half a step asked, the worst is off by {wrong_by:.3f} levels, "
+        f"{found}",
+    )
+
+
+def _levels_off(scale: float, zero_point: int, image: ImageContract) -> Iterator[float]:
+    for level in range(256):
+        real = (level - image.mean) / image.std
+        stored = min(127, max(-128, round(real / scale) + zero_point))
+        yield abs((stored - zero_point) * scale - real) * image.std
 
 
 def _metadata_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
@@ -147,16 +165,16 @@ def _recipe_checks(found: Inspection, recipe: Recipe) -> Iterator[Check]:
     yield _check("one graph", found.graph.subgraphs == 1, f"{found.graph.subgraphs} subgraphs")
     needed, barred = _WEIGHTS[recipe.quantize]
     stored = found.graph.weight_bytes
+    if recipe.float16_layers:
+        # A layer left in floats keeps its bias in float32.
+        barred = ()
     applied = needed in stored and not any(dtype in stored for dtype in barred)
     yield _check(
         "recipe applied to weights",
         applied,
         f"{needed} and no {' or '.join(barred)} asked, found bytes of {stored}",
     )
-    floats = [operator.key for operator in found.graph.float_operators]
-    wanted = recipe.quantize is not Quantize.int8
-    name = "operators on floats" if wanted else "no operators on floats"
-    yield _check(name, bool(floats) is wanted, f"on floats: {', '.join(floats) or 'none'}")
+    yield _float_operators_check(found, recipe)
     yield _check(
         "file size",
         found.size_bytes <= _MAX_SIZE_BYTES,
@@ -165,6 +183,43 @@ def _recipe_checks(found: Inspection, recipe: Recipe) -> Iterator[Check]:
         unit="MB",
         comparison="<=",
         threshold=_MAX_SIZE_BYTES / _MEGABYTE,
+    )
+
+
+def _float_operators_check(found: Inspection, recipe: Recipe) -> Check:
+    floats = found.graph.float_operators
+    listed = f"on floats: {', '.join(operator.key for operator in floats) or 'none'}"
+    if recipe.quantize is not Quantize.int8:
+        return _check("operators on floats", bool(floats), listed)
+    count, wanted = sum(operator.count for operator in floats), len(recipe.float16_layers)
+    if not wanted:
+        return _check("no operators on floats", count == 0, listed)
+    return _check(
+        "operators on floats", count == wanted, f"{wanted} layers in float16 asked, {listed}"
+    )
+
+
+def delegation_checks(recipe: Recipe, delegation: Mapping[str, Any]) -> tuple[Check, ...]:
+    """Check that XNNPACK runs an int8 graph in one piece, but for what it has no kernel for.
+
+    It has none for an int8 SOFTMAX, nor for QUANTIZE between uint8 and int8; TensorFlow's own
+    int8 files leave the same three nodes to the interpreter. Other recipes are only recorded.
+    """
+    if recipe.quantize is not Quantize.int8:
+        return ()
+    nodes, delegated = delegation["nodes"], delegation["delegated"]
+    left, pieces = delegation["left"], delegation["partitions"]
+    return (
+        _check(
+            "delegated nodes",
+            set(left) <= _NEVER_DELEGATED and pieces == 1,
+            f"XNNPACK runs {delegated} of {nodes} nodes in {pieces} pieces; left to the "
+            f"interpreter: {', '.join(left) or 'none'}",
+            value=float(delegated),
+            unit="nodes",
+            comparison=">=",
+            threshold=float(nodes - sum(name in _NEVER_DELEGATED for name in left)),
+        ),
     )
 
 

@@ -1,8 +1,9 @@
-"""Choose the images that calibrate int8, from the training split only, and prove it."""
+"""Choose the images that calibrate and measure int8, from the training split only."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import sha256_bytes
@@ -10,9 +11,15 @@ from pipeline.errors import BadInput
 
 
 def representative_images(
-    dataset: DatasetManifest, count: int, seed: int
+    dataset: DatasetManifest,
+    count: int,
+    seed: int,
+    *,
+    besides: Collection[ImageRecord] = (),
 ) -> tuple[ImageRecord, ...]:
     """Pick `count` training images, stratified by label, proven absent from the other splits.
+
+    Images in `besides` are left out, by content, unless nothing else is there.
 
     Every label with training images gets at least one while `count` allows, and otherwise its
     share by largest remainder. The choice depends on the seed and on the images' content, not on
@@ -22,7 +29,9 @@ def representative_images(
         BadInput: there is no training image, or a picked one is in validation or test too.
     """
     by_label: dict[str, dict[str, ImageRecord]] = defaultdict(dict)
-    for image in sorted(dataset.of(Split.train), key=lambda image: image.path):
+    taken = {image.sha256 for image in besides}
+    training = sorted(dataset.of(Split.train), key=lambda image: image.path)
+    for image in [one for one in training if one.sha256 not in taken] or training:
         by_label[image.label].setdefault(image.sha256, image)
     if not by_label:
         raise BadInput("the dataset has no training images to calibrate with", where=dataset.root)

@@ -118,7 +118,7 @@ def _touching_float(model: Model) -> Iterator[int]:
     for subgraph in model.subgraphs:
         tensors = subgraph.tensors or ()
         for operator in subgraph.operators or ():
-            name, _ = _operator_name(model.operatorCodes[operator.opcodeIndex])
+            name, _ = operator_name(model.operatorCodes[operator.opcodeIndex])
             if name in _BRIDGES:
                 continue
             touched = (i for i in [*_listed(operator.inputs), *_listed(operator.outputs)] if i >= 0)
@@ -133,7 +133,7 @@ def _count(indices: Iterator[int], model: Model) -> tuple[Operator, ...]:
     counts: Counter[tuple[str, int, bool]] = Counter()
     for index in indices:
         code = model.operatorCodes[index]
-        name, custom = _operator_name(code)
+        name, custom = operator_name(code)
         counts[name, int(code.version), custom] += 1
     return tuple(
         Operator(
@@ -147,7 +147,8 @@ def _count(indices: Iterator[int], model: Model) -> tuple[Operator, ...]:
     )
 
 
-def _operator_name(code: Any) -> tuple[str, bool]:
+def operator_name(code: Any) -> tuple[str, bool]:
+    """Return the name of an operator code, and whether it is a custom one."""
     # Old files keep the code in an 8-bit field; the larger of the two counts.
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _builtin_names().get(builtin, f"operator {builtin}")

@@ -1,0 +1,173 @@
+"""Make the file of a recipe, before metadata, or find it where an earlier export left it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.child import run_child
+from pipeline.contract.choices import Repair
+from pipeline.contract.dataset import DatasetManifest, ImageRecord
+from pipeline.contract.files import write_text_atomic
+from pipeline.contract.hashing import sha256_file, sha256_json
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.ladder import Ladder
+from pipeline.contract.manifest import package_versions
+from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.contract.run import RunDir
+from pipeline.export.convert import REVISION
+from pipeline.export.representative import representative_images
+from pipeline.progress import Report
+
+_CONVERTER_PACKAGES = ("tensorflow", "keras")
+_QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
+# Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
+_INT8_REVISION = 1
+# With as many blends of them, a few seconds for each step that is measured.
+_REPAIR_IMAGES = 128
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Hold what decides the bytes of a file."""
+
+    model: Path
+    model_sha256: str
+    recipe: Recipe
+    image: ImageContract
+    labels: Labels
+    dataset: DatasetManifest
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Hold the file, the recipe as it was followed, and what an int8 search tried."""
+
+    path: Path
+    recipe: Recipe
+    ladder: Ladder = field(default_factory=Ladder)
+    representative_sha256: tuple[str, ...] = ()
+
+
+def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Converted:
+    """Return the converted, quantized and repaired file of a recipe.
+
+    A file in the cache is whole, since it got there by a rename.
+
+    Raises:
+        BadInput: the model, the dataset or an image is refused.
+        EnvironmentProblem: a tool could not run.
+    """
+    if conversion.recipe.quantize is not Quantize.int8:
+        return Converted(_convert(conversion, conversion.recipe, run, report), conversion.recipe)
+    recipe = conversion.recipe
+    float_recipe = Recipe(quantize=Quantize.none, io=Io.float32)
+    float_file = _convert(conversion, float_recipe, run, report)
+    representative = representative_images(
+        conversion.dataset, recipe.representative_count, recipe.seed
+    )
+    searched = recipe.steps is None and recipe.repair is not Repair.none
+    measured: tuple[ImageRecord, ...] = ()
+    if searched:
+        measured = representative_images(
+            conversion.dataset, _REPAIR_IMAGES, recipe.seed, besides=representative
+        )
+    request = {
+        "float": str(float_file),
+        "float_sha256": sha256_file(float_file),
+        "recipe": recipe.model_dump(mode="json"),
+        "image": conversion.image.model_dump(mode="json"),
+        "critical": {
+            name: conversion.labels.names.index(name) for name in conversion.labels.critical
+        },
+        "representative": _entries(representative, conversion),
+        "repair": _entries(measured, conversion),
+    }
+    cached = _quantized(request, run, report)
+    answer = json.loads(cached.with_suffix(".json").read_text(encoding="utf-8"))
+    settled = Recipe.model_validate(
+        {
+            **recipe.model_dump(),
+            "steps": tuple(answer["steps"]),
+            "float16_layers": tuple(answer["float16_layers"]),
+        }
+    )
+    return Converted(
+        cached,
+        settled,
+        Ladder.model_validate(answer["ladder"]),
+        tuple(one.sha256 for one in representative),
+    )
+
+
+def _convert(conversion: Conversion, recipe: Recipe, run: RunDir, report: Report) -> Path:
+    known_by = {
+        "model_sha256": conversion.model_sha256,
+        "quantize": str(recipe.quantize),
+        "image": conversion.image.model_dump(mode="json"),
+        "classes": len(conversion.labels),
+        "versions": package_versions(*_CONVERTER_PACKAGES),
+        "revision": REVISION,
+    }
+    cached = _cached(known_by, run)
+    if not cached.is_file():
+        unfinished = cached.with_suffix(".unfinished")
+        run_child(
+            "pipeline.export.convert:convert_child",
+            {
+                "model": str(conversion.model.resolve()),
+                "model_sha256": conversion.model_sha256,
+                "recipe": recipe.model_dump(mode="json"),
+                "image": conversion.image.model_dump(mode="json"),
+                "classes": len(conversion.labels),
+                "out": str(unfinished),
+            },
+            report=report,
+            log=run.logs / f"convert-{recipe.name}.log",
+        )
+        unfinished.replace(cached)
+    return cached
+
+
+def _quantized(request: dict[str, Any], run: RunDir, report: Report) -> Path:
+    known_by = {
+        **{key: value for key, value in request.items() if key != "float"},
+        "representative": [entry["sha256"] for entry in request["representative"]],
+        "repair": [entry["sha256"] for entry in request["repair"]],
+        "versions": package_versions(*_QUANTIZER_PACKAGES),
+        "revision": _INT8_REVISION,
+    }
+    cached = _cached(known_by, run)
+    if not cached.is_file():
+        unfinished = cached.with_suffix(".unfinished")
+        name = Recipe.model_validate(request["recipe"]).name
+        answer = run_child(
+            "pipeline.export.int8.quantize:quantize_child",
+            {**request, "out": str(unfinished)},
+            report=report,
+            log=run.logs / f"quantize-{name}.log",
+        )
+        # The answer first: a file in the cache has one.
+        write_text_atomic(cached.with_suffix(".json"), json.dumps(answer, indent=2) + "\n")
+        unfinished.replace(cached)
+    return cached
+
+
+def _cached(known_by: dict[str, Any], run: RunDir) -> Path:
+    folder = (run.root / "export-cache").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{sha256_json(known_by)}.tflite"
+
+
+def _entries(images: tuple[ImageRecord, ...], conversion: Conversion) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": str(conversion.dataset.file(image)),
+            "sha256": image.sha256,
+            "label": conversion.labels.names.index(image.label),
+        }
+        for image in images
+    ]

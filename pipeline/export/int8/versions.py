@@ -1,0 +1,106 @@
+"""Write the operator versions that the element types of a graph need, and the oldest runtime.
+
+A runtime refuses an operator version it does not know, and only that keeps an old one from
+running an int8 graph as if it were float. litert-quantizer leaves the float graph's versions.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import BadInput
+from pipeline.tflite.edit import name_of
+from pipeline.tflite.flatbuffer import Model, dtype_name, text
+from pipeline.tflite.graph import operator_name
+from pipeline.tflite.runtime_versions import runtime_of, version_key
+
+# From TensorFlow's lite/tools/versioning/op_version.cc: the version from which an operator takes
+# int8. Per-tensor dense weights keep FULLY_CONNECTED at 4.
+_INT8_VERSION = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "DEQUANTIZE": 2,
+    "FULLY_CONNECTED": 4,
+    "LOGISTIC": 2,
+    "MAX_POOL_2D": 2,
+    "MEAN": 2,
+    "MUL": 2,
+    "PAD": 2,
+    "QUANTIZE": 1,
+    "RELU": 2,
+    "RELU6": 2,
+    "RESHAPE": 1,
+    "SOFTMAX": 2,
+    "SQUEEZE": 1,
+    "SUB": 2,
+}
+_FLOAT16_DEQUANTIZE = 3
+_MIN_RUNTIME = "min_runtime_version"
+# The converter pads the version to this many bytes.
+_MIN_RUNTIME_BYTES = 16
+
+
+def write_versions(model: Model) -> None:
+    """Give every operator the version its types need, and write the oldest runtime with them all.
+
+    Raises:
+        BadInput: the version of an int8 operator is not known.
+    """
+    main = model.subgraphs[0]
+    codes: dict[tuple[str, int], int] = {}
+    kept: list[Any] = []
+    for operator in main.operators:
+        old = model.operatorCodes[operator.opcodeIndex]
+        key = (name_of(model, operator), _version(model, operator, old))
+        if key not in codes:
+            code = copy.copy(old)
+            code.version = key[1]
+            codes[key] = len(kept)
+            kept.append(code)
+        operator.opcodeIndex = codes[key]
+    model.operatorCodes = kept
+    runtimes = [runtime_of(operator_name(code)[0], code.version) for code in kept]
+    known = [runtime for runtime in runtimes if runtime is not None]
+    if len(known) == len(kept):
+        _write_oldest(model, max(known, key=version_key))
+
+
+def _version(model: Model, operator: Any, old: Any) -> int:
+    tensors = model.subgraphs[0].tensors
+    touched = [tensors[int(j)] for j in (*operator.inputs, *operator.outputs) if j >= 0]
+    dtypes = {dtype_name(tensor) for tensor in touched}
+    name = name_of(model, operator)
+    if name == "DEQUANTIZE" and "float16" in dtypes:
+        return _FLOAT16_DEQUANTIZE
+    if "int8" not in dtypes and "uint8" not in dtypes:
+        return int(old.version)
+    if name not in _INT8_VERSION:
+        raise BadInput(
+            "it is not known which runtimes run an operator of this model in int8",
+            expected=f"one of {', '.join(sorted(_INT8_VERSION))}",
+            got=name,
+            next_step="pipeline export --quantize float16",
+        )
+    return max(int(old.version), _INT8_VERSION[name])
+
+
+def _write_oldest(model: Model, version: str) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    stored = version.encode("ascii").ljust(_MIN_RUNTIME_BYTES, b"\0")
+    buffer.data = np.frombuffer(stored, np.uint8)
+    for entry in model.metadata or ():
+        if text(entry.name) == _MIN_RUNTIME:
+            model.buffers[entry.buffer] = buffer
+            return
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = _MIN_RUNTIME, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or ()), entry]
