@@ -16,7 +16,7 @@ _SAME_PADDING = 0
 # Values looked at for one layer: enough for the smallest covariance to settle.
 _VALUES = 1_500_000
 _IMAGES = 48
-_POSITIONS = 40_000
+_POSITIONS = 20_000
 
 
 def window_covariance(

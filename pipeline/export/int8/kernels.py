@@ -5,6 +5,10 @@ Child process only: imports LiteRT.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
@@ -12,14 +16,17 @@ from ai_edge_litert.interpreter import Interpreter
 from pipeline.tflite.edit import Array, expose
 from pipeline.tflite.flatbuffer import Model, text
 
-_THREADS = 2
+T = TypeVar("T")
 
 
 class Kernel:
-    """Run one model, mostly a single operator, on arrays of the model's own types."""
+    """Run one model, mostly a single operator, on arrays of the model's own types, on one thread.
 
-    def __init__(self, data: bytes, *, threads: int = _THREADS) -> None:
-        self._interpreter = Interpreter(model_content=data, num_threads=threads)
+    Two of them at once, each with half of the images, are faster than one on two threads.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._interpreter = Interpreter(model_content=data, num_threads=1)
         self._interpreter.allocate_tensors()
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -54,6 +61,14 @@ class Tapped:
     def read(self, position: int) -> Array:
         """Return the activation at a position of `names`."""
         return self._kernel.output(position)
+
+
+def by_halves(count: int, work: Callable[[range], T]) -> list[T]:
+    """Do `work` on the first and the second half of `count` at the same time, results in order."""
+    middle = (count + 1) // 2
+    halves = [half for half in (range(middle), range(middle, count)) if half]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(work, halves))
 
 
 def dequantize(values: Array, scale: float, zero_point: int) -> npt.NDArray[np.float32]:

@@ -20,7 +20,8 @@ _STEPS = 255
 _BINS = 2048
 _PERCENT = 0.01
 # Clipping below three tenths of the extremes never was the best on any tensor tried.
-_SHRINK = np.linspace(1.0, 0.3, 36)
+_COARSE = np.linspace(1.0, 0.3, 8)
+_FINE = np.linspace(0.92, 1.08, 9)
 _NARROWEST = 1e-6
 
 
@@ -100,10 +101,14 @@ def _histogram(
 def _least_squares(
     values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], whole: Range
 ) -> Range:
-    low, high = whole
-    tried = [
-        (low * below, high * above)
-        for below in (_SHRINK if low < 0 else (1.0,))
-        for above in (_SHRINK if high > 0 else (1.0,))
-    ]
-    return min(tried, key=lambda span: squared_error(values, weights, span))
+    best = whole
+    # First a coarse look at every clipping, then a fine one around the best.
+    for shrink in (_COARSE, _FINE):
+        low, high = best
+        tried = [
+            (low * below, high * above)
+            for below in (shrink if low < 0 else (1.0,))
+            for above in (shrink if high > 0 else (1.0,))
+        ]
+        best = min((best, *tried), key=lambda span: squared_error(values, weights, span))
+    return best
