@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import corridor, data, export, look, prove, train
+from pipeline.cli import corridor, data, debug, export, look, prove, train
 from pipeline.cli.output import Boundary
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ app.command("export")(export.export)
 app.command("parity")(prove.parity)
 app.command("record")(prove.record)
 app.command("inspect")(look.inspect)
+app.command("debug")(debug.debug)
 app.command("predict")(look.predict)
 app.command("report")(look.report)
 app.command("run")(corridor.run)

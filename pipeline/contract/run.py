@@ -61,6 +61,11 @@ class RunDir:
         """Return the HTML report of the run."""
         return self.root / "report" / "index.html"
 
+    @property
+    def debug(self) -> Path:
+        """Return the folder of pages on single int8 files, named after them."""
+        return self.root / "debug"
+
     def bundle(self, recipe_name: str) -> Path:
         """Return the folder of a published bundle."""
         return self.root / "bundles" / recipe_name

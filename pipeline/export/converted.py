@@ -64,8 +64,7 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
     if conversion.recipe.quantize is not Quantize.int8:
         return Converted(_convert(conversion, conversion.recipe, run, report), conversion.recipe)
     recipe = conversion.recipe
-    float_recipe = Recipe(quantize=Quantize.none, io=Io.float32)
-    float_file = _convert(conversion, float_recipe, run, report)
+    source = float_file(conversion, run, report)
     representative = representative_images(
         conversion.dataset, recipe.representative_count, recipe.seed
     )
@@ -76,8 +75,8 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
             conversion.dataset, _REPAIR_IMAGES, recipe.seed, besides=representative
         )
     request = {
-        "float": str(float_file),
-        "float_sha256": sha256_file(float_file),
+        "float": str(source),
+        "float_sha256": sha256_file(source),
         "recipe": recipe.model_dump(mode="json"),
         "image": conversion.image.model_dump(mode="json"),
         "critical": {
@@ -101,6 +100,16 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
         Ladder.model_validate(answer["ladder"]),
         tuple(one.sha256 for one in representative),
     )
+
+
+def float_file(conversion: Conversion, run: RunDir, report: Report) -> Path:
+    """Return the float32 file of a conversion's model, whatever its recipe.
+
+    Raises:
+        BadInput: the model is refused.
+        EnvironmentProblem: a tool could not run.
+    """
+    return _convert(conversion, Recipe(quantize=Quantize.none, io=Io.float32), run, report)
 
 
 def _convert(conversion: Conversion, recipe: Recipe, run: RunDir, report: Report) -> Path:

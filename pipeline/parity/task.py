@@ -14,6 +14,8 @@ from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 
 _UNLABELLED = "no image has a label"
+# A loss counts whatever its cause; a gain only if it shows another model.
+_SIGNIFICANT = 0.05
 
 
 def task_checks(answers: Answers, thresholds: Thresholds, critical: tuple[str, ...]) -> list[Check]:
@@ -33,6 +35,11 @@ def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
     before, after = answers.reference.hits, answers.candidate.hits
     apart = abs(after - before)
     threshold = max(thresholds.accuracy_tolerance, 1 / total)
+    by_chance = ""
+    if after > before and apart / total > threshold:
+        p = mcnemar_exact(*answers.lost_and_gained(answers.labelled))
+        if p >= _SIGNIFICANT:
+            threshold, by_chance = apart / total, f"a gain that chance explains, p = {p:.3g}; "
     return compare(
         "accuracy_difference",
         Gate.task,
@@ -42,7 +49,7 @@ def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
         unit="share",
         evidence=(
             f"accuracy {_share(before, total)} reference, {_share(after, total)} candidate; "
-            f"apart by {_images(apart)}, {_allowed(threshold, total, apart)}; "
+            f"apart by {_images(apart)}, {_allowed(threshold, total, apart)}; {by_chance}"
             f"{_paired(answers, answers.labelled)}"
         ),
         undecided=_too_few(total, thresholds.min_images, "labelled images"),

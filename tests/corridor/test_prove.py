@@ -46,7 +46,13 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
     assert published.refusal() is None
     assert published.folder == run.bundle("float16")
     names = {path.name for path in published.folder.iterdir()}
-    assert names == {"model.tflite", "labels.txt", "manifest.json", "verdict.json"}
+    assert names == {
+        "model.tflite",
+        "labels.txt",
+        "recipe.json",
+        "manifest.json",
+        "verdict.json",
+    }
     verdict = Verdict.load(published.folder / "verdict.json")
     assert verdict == published.verdict
     assert {str(check.gate) for check in verdict.checks} == {"structure", "numbers", "task"}

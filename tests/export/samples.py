@@ -18,15 +18,21 @@ from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.contract.recipe import Io, Quantize, Recipe, Step
 from pipeline.export.metadata_writer import About
 from pipeline.progress import Report
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 
 IMAGE = ImageContract(height_px=32, width_px=32)
 LABELS = Labels(names=("RED", "GREEN", "BLUE"), critical=("RED",))
+REPAIRED = (Step.ranges, Step.bias_correction, Step.rounding, Step.equalization)
 RECIPES = tuple(
-    Recipe(quantize=quantize, io=io, representative_count=6)
+    Recipe(
+        quantize=quantize,
+        io=io,
+        representative_count=6,
+        steps=REPAIRED if quantize is Quantize.int8 else None,
+    )
     for quantize, io in (
         (Quantize.none, Io.float32),
         (Quantize.float16, Io.float32),
@@ -37,6 +43,7 @@ RECIPES = tuple(
     )
 )
 INT8 = RECIPES[3]
+FLOATS = tuple(recipe for recipe in RECIPES if recipe.quantize is not Quantize.int8)
 ABOUT = About(
     name="tiny",
     description="A test. Research and engineering example. Not a medical device; not for "
@@ -67,11 +74,15 @@ def samples() -> Samples:
     folder = Path(tempfile.mkdtemp(prefix="pipeline-samples-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     dataset = make_dataset(folder / "images")
-    picked = [{"path": str(dataset.file(i)), "sha256": i.sha256} for i in dataset.of(Split.train)]
     run_child(
         "tests.export.samples:make_child",
-        {"folder": str(folder), "representative": picked, "marker": str(folder / "code-ran")},
+        {"folder": str(folder), "marker": str(folder / "code-ran")},
         log=folder / "make.log",
+    )
+    run_child(
+        "tests.export.samples:quantize_children",
+        {"folder": str(folder), "representative": entries(dataset, Split.train)},
+        log=folder / "quantize.log",
     )
     names = [recipe.name for recipe in RECIPES]
     converted = {name: folder / f"{name}.tflite" for name in names}
@@ -118,8 +129,49 @@ def make_dataset(folder: Path) -> DatasetManifest:
     )
 
 
+def entries(dataset: DatasetManifest, split: Split) -> list[dict[str, Any]]:
+    """Return images as an int8 request names them."""
+    return [
+        {
+            "path": str(dataset.file(image)),
+            "sha256": image.sha256,
+            "label": LABELS.names.index(image.label),
+        }
+        for image in dataset.of(split)
+    ]
+
+
+def int8_request(
+    folder: Path, recipe: Recipe, out: Path, representative: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the request that quantizes the float file of `folder`."""
+    return {
+        "float": str(folder / "none.tflite"),
+        "float_sha256": sha256_file(folder / "none.tflite"),
+        "recipe": recipe.model_dump(mode="json"),
+        "image": IMAGE.model_dump(mode="json"),
+        "critical": {"RED": 0},
+        "representative": representative,
+        "repair": representative,
+        "out": str(out),
+    }
+
+
+def quantize_children(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Quantize the float file with every int8 recipe, the first one twice."""
+    from pipeline.export.int8.quantize import quantize_child
+
+    folder, representative = Path(request["folder"]), request["representative"]
+    for recipe in (recipe for recipe in RECIPES if recipe.quantize is Quantize.int8):
+        out = folder / f"{recipe.name}.tflite"
+        quantize_child(int8_request(folder, recipe, out, representative), report)
+    again = folder / "again.tflite"
+    quantize_child(int8_request(folder, INT8, again, representative), report)
+    return {}
+
+
 def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Save Keras models, fit and unfit, and convert the fit one with every recipe."""
+    """Save Keras models, fit and unfit, and convert the fit one with every recipe but int8."""
     import keras
 
     from pipeline.export.convert import convert_child
@@ -141,8 +193,7 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     keras.Model(small, flat).save(folder / "lambda.keras")
     Path(marker).unlink(missing_ok=True)
     good = folder / "good.keras"
-    jobs = [(recipe, f"{recipe.name}.tflite") for recipe in RECIPES] + [(INT8, "again.tflite")]
-    for recipe, name in jobs:
+    for recipe in FLOATS:
         convert_child(
             {
                 "model": str(good),
@@ -150,8 +201,7 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
                 "recipe": recipe.model_dump(mode="json"),
                 "image": IMAGE.model_dump(mode="json"),
                 "classes": 3,
-                "representative": request["representative"],
-                "out": str(folder / name),
+                "out": str(folder / f"{recipe.name}.tflite"),
             },
             report,
         )

@@ -10,7 +10,7 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest, FileEntry, ModelManifest
-from pipeline.contract.recipe import Recipe
+from pipeline.contract.recipe import Io, Recipe, Repair
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
@@ -82,6 +82,7 @@ def test_a_bundle_holds_what_its_manifest_lists_and_passes_its_checks(
     assert {path.name for path in built.staging.iterdir()} == {
         "model.tflite",
         "labels.txt",
+        "recipe.json",
         "manifest.json",
     }
     manifest = BundleManifest.load(built.staging / "manifest.json")
@@ -114,7 +115,7 @@ def test_progress_counts_steps_and_calibration_images(built: Case) -> None:
 def test_a_second_export_takes_the_converted_file_and_gives_the_same_bytes(
     built: Case, samples: Samples, tmp_path: Path
 ) -> None:
-    log = built.run.logs / f"convert-{INT8.name}.log"
+    log = built.run.logs / f"quantize-{INT8.name}.log"
     log.unlink()
     again = rebuild(samples, built.run, tmp_path / "staging")
     assert not log.exists()
@@ -126,7 +127,8 @@ def test_a_conversion_that_was_killed_leaves_nothing_that_is_taken_for_a_result(
     built: Case,
 ) -> None:
     cache = built.run.root / "export-cache"
-    assert [path.suffix for path in cache.iterdir()] == [".tflite"]
+    # The float file, the int8 file made of it, and what was said of that one.
+    assert sorted(path.suffix for path in cache.iterdir()) == [".json", ".tflite", ".tflite"]
 
 
 def test_a_runtime_older_than_the_operators_fails_a_check(
@@ -167,3 +169,44 @@ def test_a_model_that_disagrees_with_its_manifest_is_refused(
     )
     with pytest.raises(BadInput, match=f"the model's {what} is not what its manifest records"):
         rebuild(samples, RunDir(tmp_path / "r"), tmp_path / "s", model_manifest=manifest)
+
+
+@pytest.fixture(scope="module")
+def searched(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> BuiltBundle:
+    root = tmp_path_factory.mktemp("searched")
+    recipe = Recipe(io=Io.uint8, representative_count=6, repair=Repair.max)
+    return rebuild(samples, RunDir(root / "run"), root / "staging", recipe=recipe)
+
+
+def test_a_search_says_what_it_tried_and_which_it_chose(searched: BuiltBundle) -> None:
+    manifest = searched.manifest
+    rungs = manifest.ladder.rungs
+    assert [len(rung.steps) for rung in rungs[:5]] == [0, 1, 2, 3, 4]
+    (chosen,) = (rung for rung in rungs if rung.chosen)
+    assert manifest.recipe.steps == chosen.steps
+    assert manifest.recipe.repair is Repair.max
+    assert chosen.size_bytes < manifest.files["model.tflite"].size_bytes
+    passing = [rung for rung in rungs if rung.passed]
+    assert chosen.passed or not passing
+    assert chosen.mean_difference == min(r.mean_difference for r in passing or rungs)
+    # The training split has 18 images, 6 of which calibrate.
+    assert len(manifest.ladder.repair_sha256) == 12
+    assert set(manifest.ladder.repair_sha256).isdisjoint(manifest.representative_sha256)
+
+
+def test_a_settled_recipe_gives_the_same_bytes_without_a_search(
+    searched: BuiltBundle, samples: Samples, tmp_path: Path
+) -> None:
+    recipe = Recipe.load(searched.folder / "recipe.json")
+    again = rebuild(samples, RunDir(tmp_path / "run"), tmp_path / "staging", recipe=recipe)
+    assert again.manifest.ladder.rungs == ()
+    one, other = (bundle.folder / "model.tflite" for bundle in (searched, again))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_plain_file_has_a_name_of_its_own(samples: Samples, tmp_path: Path) -> None:
+    recipe = Recipe(io=Io.uint8, representative_count=6, repair=Repair.none)
+    plain = rebuild(samples, RunDir(tmp_path / "run"), tmp_path / "staging", recipe=recipe)
+    assert plain.manifest.recipe.name == "int8-uint8-plain"
+    assert plain.manifest.recipe.steps == ()
+    assert plain.manifest.ladder.rungs == ()

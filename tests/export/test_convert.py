@@ -57,10 +57,9 @@ def test_a_model_that_changed_while_it_was_exported_is_refused(
     request = {
         "model": str(samples.models["good"]),
         "model_sha256": "0" * 64,
-        "recipe": INT8.model_dump(mode="json"),
+        "recipe": RECIPES[0].model_dump(mode="json"),
         "image": IMAGE.model_dump(mode="json"),
         "classes": len(LABELS),
-        "representative": [],
         "out": str(tmp_path / "out.tflite"),
     }
     with pytest.raises(BadInput, match="model file changed"):

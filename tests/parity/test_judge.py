@@ -90,6 +90,16 @@ def test_accuracy_is_held_both_ways_and_recall_one_way() -> None:
     assert (recall.value, recall.outcome) == (-0.4, Outcome.passed)
 
 
+@pytest.mark.parametrize(("gained", "passes"), [(5, True), (6, False)])
+def test_a_gain_fails_only_where_chance_does_not_explain_it(gained: int, passes: bool) -> None:
+    truth = truth_of(50, 300)
+    reference = flipped(truth, range(60, 60 + gained), 0)
+    verdict = judge(*pair(truth, reference, truth), DEFAULT, critical=CRITICAL)
+    check = check_of(verdict, "accuracy_difference")
+    assert (check.outcome is Outcome.passed) is passes
+    assert ("chance explains" in check.evidence) is passes
+
+
 def test_agreement_counts_flips_that_cost_no_accuracy() -> None:
     truth = [1] * 100 + [2] * 100
     reference = flipped(truth, range(20), 0)

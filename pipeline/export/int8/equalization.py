@@ -11,11 +11,11 @@ activation gains, hence the square root.
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.export.int8.statistics import Statistics
 from pipeline.tflite.edit import (
     activation_of,
     constant,
@@ -26,6 +26,9 @@ from pipeline.tflite.edit import (
     set_constant,
 )
 from pipeline.tflite.flatbuffer import Model, text
+
+if TYPE_CHECKING:
+    from pipeline.export.int8.statistics import Statistics
 
 Float64 = npt.NDArray[np.float64]
 

@@ -1,0 +1,137 @@
+"""Show why an int8 file of this run quantizes well or badly, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pipeline.child import run_child
+from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, load_bundle
+from pipeline.contract.choices import Step
+from pipeline.contract.dataset import DatasetManifest, ImageRecord
+from pipeline.contract.debug import DebugReport
+from pipeline.contract.files import write_text_atomic
+from pipeline.contract.hashing import sha256_bytes, sha256_file
+from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.recipe import Recipe
+from pipeline.contract.run import RunDir
+from pipeline.corridor.source import KerasSource, keras_source
+from pipeline.errors import BadInput
+from pipeline.export.converted import Conversion, float_file
+from pipeline.export.representative import representative_images
+from pipeline.progress import Report, silent
+from pipeline.report.debug_page import render_debug_page
+from pipeline.tflite.edit import activations
+from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
+
+
+def debug_model(
+    run: RunDir, model: Path, images: int, *, report: Report = silent
+) -> tuple[DebugReport, Path]:
+    """Compare every layer of an int8 file with the run's float model, and write the page.
+
+    Args:
+        run: holds the Keras model and the dataset.
+        model: a bundle or a `.tflite` file.
+        images: how many training images to compare on; all of them where there are fewer.
+        report: receives progress.
+
+    Returns:
+        The figures, and the page under `run.debug`.
+
+    Raises:
+        BadInput: the file is not int8 or not of this run's model, or something is missing.
+        EnvironmentProblem: a tool could not run.
+    """
+    manifest = _manifest_of(model)
+    file = model / MODEL_FILE if model.is_dir() else model
+    sha256 = sha256_bytes(data := read_file(file))
+    _refuse_floats(data, str(file))
+    source = keras_source(run, None)
+    model_sha256 = sha256_file(source.path)
+    if manifest is not None and manifest.parents.get("model") != model_sha256:
+        raise BadInput(
+            "this bundle was made from another model",
+            where=str(model),
+            expected=f"model {model_sha256} of {run.root}",
+            got=f"model {manifest.parents.get('model', 'unknown')}",
+            next_step="give the --run-dir of the run that exported it",
+        )
+    recipe = Recipe() if manifest is None else manifest.recipe
+    calibration = _calibration(source, manifest)
+    picked = representative_images(source.dataset, images, recipe.seed)
+    conversion = Conversion(
+        source.path, model_sha256, recipe, source.image, source.labels, source.dataset
+    )
+    converted = float_file(conversion, run, report)
+    answer = run_child(
+        "pipeline.export.int8.debug:debug_child",
+        {
+            "float": str(converted),
+            "float_sha256": sha256_file(converted),
+            "int8": str(file.resolve()),
+            "int8_sha256": sha256,
+            "image": source.image.model_dump(mode="json"),
+            "images": _entries(picked, source.dataset),
+            "representative": _entries(calibration, source.dataset),
+            "seed": recipe.seed,
+        },
+        report=report,
+        log=run.logs / "debug.log",
+    )
+    found = DebugReport.model_validate(
+        {
+            "model": str(model),
+            "model_sha256": sha256,
+            "images": len(picked),
+            "equalized": bool(calibration),
+            **answer,
+        }
+    )
+    name = model.resolve().name if model.is_dir() else model.stem
+    page = run.debug / f"{name}.html"
+    write_text_atomic(page, render_debug_page(found))
+    return found, page
+
+
+def _refuse_floats(data: bytes, where: str) -> None:
+    model = unpack(data, where=where)
+    tensors = model.subgraphs[0].tensors
+    if not any(dtype_name(tensors[j]) == "int8" for j in activations(model)):
+        raise BadInput(
+            "this is not an int8 file",
+            where=where,
+            expected="activations in int8",
+            got="every activation in floats",
+            next_step="pipeline export --quantize int8",
+        )
+
+
+def _manifest_of(model: Path) -> BundleManifest | None:
+    if model.is_dir():
+        return load_bundle(model)
+    # A file named inside its bundle is the bundle's all the same.
+    if model.name == MODEL_FILE and (model.parent / MANIFEST_FILE).is_file():
+        return load_bundle(model.parent)
+    return None
+
+
+def _calibration(source: KerasSource, manifest: BundleManifest | None) -> tuple[ImageRecord, ...]:
+    """Return the images that the float model must be equalized on; none for most files."""
+    if manifest is None or Step.equalization not in (manifest.recipe.steps or ()):
+        return ()
+    recipe = manifest.recipe
+    images = representative_images(source.dataset, recipe.representative_count, recipe.seed)
+    if tuple(one.sha256 for one in images) != manifest.representative_sha256:
+        raise BadInput(
+            "the bundle was equalized on images that this run no longer has",
+            where=str(source.dataset.root),
+            expected=f"{len(manifest.representative_sha256)} images that its manifest names",
+            next_step="export again, or give the --run-dir of the run that exported it",
+        )
+    return images
+
+
+def _entries(images: Iterable[ImageRecord], dataset: DatasetManifest) -> list[dict[str, Any]]:
+    return [{"path": str(dataset.file(one)), "sha256": one.sha256} for one in images]

@@ -1,0 +1,311 @@
+"""Measure an int8 file against its float model, layer by layer.
+
+Child process only: imports LiteRT.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract.choices import Io
+from pipeline.contract.debug import LayerFigures
+from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.image import ImageContract
+from pipeline.errors import BadInput
+from pipeline.export.int8.ends import input_tensor
+from pipeline.export.int8.equalization import equalize
+from pipeline.export.int8.kernels import Tapped, by_halves, dequantize
+from pipeline.export.int8.layer import layers
+from pipeline.export.int8.lower import WEIGHTED
+from pipeline.export.int8.statistics import collect_statistics
+from pipeline.imaging.decode import Pixels
+from pipeline.imaging.preprocess import load_levels, normalize
+from pipeline.progress import ProgressEvent, Report
+from pipeline.tflite.edit import (
+    Array,
+    constant,
+    name_of,
+    scale_and_zero_point,
+    unpack_whole,
+)
+from pipeline.tflite.flatbuffer import Model, dtype_name, read_file, shape_of, text
+
+Float64 = npt.NDArray[np.float64]
+
+_BRIDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
+_WEIGHTS = 1
+_LOWEST, _HIGHEST = -128, 127
+# Int8 weights keep well over 20 dB; weights of another training, or equalized ones, do not.
+_LEAST_WEIGHT_SQNR_DB = 10.0
+_OTHER_MODEL = "the int8 file is not of this float model"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Point at the tensor that one operator writes in both graphs.
+
+    `scale` is None for an operator that was left in floats.
+    """
+
+    name: str
+    float_operator: int
+    float_tensor: int
+    int8_tensor: int
+    scale: float | None
+    zero_point: int
+
+
+def debug_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Compare `request["int8"]` with `request["float"]`; return the figures of its layers.
+
+    The request holds float and int8 with float_sha256 and int8_sha256, image (contract), images
+    and representative, lists of {path, sha256}, and seed. Where representative is not empty, the
+    float model is first equalized on those images, as the exporter did it.
+
+    Raises:
+        BadInput: a file changed, the int8 file is of another model, or an image is bad.
+    """
+    image = ImageContract.model_validate(request["image"])
+    float_model, int8_model = (_model(request, side) for side in ("float", "int8"))
+    where = str(request["int8"])
+    # What needs no image is refused before any is read.
+    pairs = paired(float_model, int8_model, where)
+    _check_entry(int8_model, image, where)
+    if request["representative"]:
+        levels = _load(request["representative"], image, "read the representative images", report)
+        statistics = collect_statistics(
+            float_model, levels, image, seed=request["seed"], report=report
+        )
+        float_model = equalize(float_model, statistics)
+    _check_weights(float_model, int8_model, where)
+    levels = _load(request["images"], image, "read the images", report)
+    figures = compare(float_model, int8_model, pairs, levels, image, report)
+    return {"layers": [one.model_dump(mode="json") for one in figures]}
+
+
+def paired(float_model: Model, int8_model: Model, where: str) -> list[Pair]:
+    """Pair the operators of both graphs by the tensor they write, in the int8 graph's order.
+
+    Raises:
+        BadInput: a tensor is not in the float graph, or of another shape there.
+    """
+    float_main, int8_main = float_model.subgraphs[0], int8_model.subgraphs[0]
+    written = {
+        text(float_main.tensors[int(j)].name): (index, int(j))
+        for index, operator in enumerate(float_main.operators)
+        for j in operator.outputs
+    }
+    pairs = []
+    for operator in int8_main.operators:
+        if name_of(int8_model, operator) in _BRIDGES:
+            continue
+        for j in map(int, operator.outputs):
+            tensor = int8_main.tensors[j]
+            name, shape, dtype = text(tensor.name), shape_of(tensor), dtype_name(tensor)
+            if dtype not in ("int8", "float32"):
+                continue
+            index, twin = written.get(name, (-1, -1))
+            twin_shape = shape_of(float_main.tensors[twin]) if twin >= 0 else None
+            if twin_shape != shape:
+                raise BadInput(
+                    _OTHER_MODEL,
+                    where=where,
+                    expected=f"tensor {name} of shape {shape}",
+                    got="no such tensor" if twin_shape is None else f"shape {twin_shape}",
+                    next_step="give the --run-dir of the run that exported it",
+                )
+            scale, zero_point = scale_and_zero_point(tensor) if dtype == "int8" else (None, 0)
+            pairs.append(Pair(name, index, twin, j, scale, zero_point))
+    return pairs
+
+
+def compare(
+    float_model: Model,
+    int8_model: Model,
+    pairs: list[Pair],
+    levels: list[Pixels],
+    image: ImageContract,
+    report: Report,
+) -> list[LayerFigures]:
+    """Run both models over the images and sum up each pair's errors.
+
+    Args:
+        float_model: what the int8 model is to follow.
+        int8_model: as in the file, with its own input type.
+        pairs: what to compare.
+        levels: uint8 images of the contract's size, at least one.
+        image: gives the normalization.
+        report: receives progress.
+    """
+    feed = _feed(int8_model, image)
+
+    def watch(part: range) -> list[_Sums]:
+        wanted = Tapped(float_model, [pair.float_tensor for pair in pairs])
+        got = Tapped(int8_model, [pair.int8_tensor for pair in pairs])
+        sums = [_Sums() for _ in pairs]
+        for index in part:
+            if part.start == 0:
+                report(ProgressEvent("compare", index * len(levels) // len(part), len(levels)))
+            wanted.run(normalize(levels[index], image)[None])
+            got.run(feed(levels[index])[None])
+            for position, (pair, one) in enumerate(zip(pairs, sums, strict=True)):
+                one.add(wanted.read(position), got.read(position), pair)
+        return sums
+
+    first, *rest = by_halves(len(levels), watch)
+    for later in rest:
+        for one, other in zip(first, later, strict=True):
+            one.join(other)
+    report(ProgressEvent("compare", len(levels), len(levels)))
+    return [_figures(float_model, pair, one) for pair, one in zip(pairs, first, strict=True)]
+
+
+class _Sums:
+    """Add up one tensor's signal, error and saturated values over the images."""
+
+    def __init__(self) -> None:
+        self.low, self.high = math.inf, -math.inf
+        self.signal = self.error = 0.0
+        self.values = self.at_lowest = self.at_highest = 0
+        self.channel_error: Float64 = np.zeros(1)
+
+    def add(self, wanted: Array, stored: Array, pair: Pair) -> None:
+        real = stored
+        if pair.scale is not None:
+            real = dequantize(stored, pair.scale, pair.zero_point)
+            self.at_lowest += int(np.count_nonzero(stored == _LOWEST))
+            self.at_highest += int(np.count_nonzero(stored == _HIGHEST))
+        error = real - wanted
+        self.low = min(self.low, float(wanted.min()))
+        self.high = max(self.high, float(wanted.max()))
+        self.signal += float(np.vdot(wanted, wanted))
+        self.error += float(np.vdot(error, error))
+        rows = error.reshape(-1, error.shape[-1] if error.ndim else 1)
+        self.channel_error = self.channel_error + rows.sum(axis=0, dtype=np.float64)
+        self.values += wanted.size
+
+    def join(self, other: _Sums) -> None:
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.signal += other.signal
+        self.error += other.error
+        self.values += other.values
+        self.at_lowest += other.at_lowest
+        self.at_highest += other.at_highest
+        self.channel_error = self.channel_error + other.channel_error
+
+
+def _figures(float_model: Model, pair: Pair, sums: _Sums) -> LayerFigures:
+    operator = float_model.subgraphs[0].operators[pair.float_operator]
+    kind = name_of(float_model, operator)
+    known: dict[str, float | None] = dict(_weight_figures(float_model, operator))
+    if pair.scale is not None:
+        shift = np.abs(sums.channel_error) / (sums.values / len(sums.channel_error)) / pair.scale
+        known |= {
+            "int8_low": pair.scale * (_LOWEST - pair.zero_point),
+            "int8_high": pair.scale * (_HIGHEST - pair.zero_point),
+            "mean_shift_steps": float(shift.mean()),
+            "largest_mean_shift_steps": float(shift.max()),
+        }
+    # ReLU, softmax and the mean of a ReLU end at zero by themselves: nothing is lost there.
+    saturated = sums.at_highest + (sums.at_lowest if sums.low < 0 else 0)
+    defined = sums.signal > 0 and sums.error > 0
+    return LayerFigures(
+        name=pair.name,
+        operator=kind,
+        float_low=sums.low,
+        float_high=sums.high,
+        sqnr_db=10 * math.log10(sums.signal / sums.error) if defined else None,
+        saturated_share=saturated / sums.values,
+        **known,
+    )
+
+
+def _weight_figures(model: Model, operator: Any) -> Iterator[tuple[str, float]]:
+    if name_of(model, operator) not in WEIGHTED:
+        return
+    weights = constant(model, model.subgraphs[0].tensors[int(operator.inputs[_WEIGHTS])])
+    if weights is None:
+        return
+    yield "weight_low", float(weights.min())
+    yield "weight_high", float(weights.max())
+    last = name_of(model, operator) == "DEPTHWISE_CONV_2D"
+    rows = np.moveaxis(weights, -1 if last else 0, 0).reshape(weights.shape[-1 if last else 0], -1)
+    reach = np.abs(rows).max(axis=1).astype(np.float64)
+    if reach.any():
+        yield "weight_channel_ratio", float(reach.max() / reach[reach > 0].min())
+
+
+def _feed(model: Model, image: ImageContract) -> Callable[[Pixels], Array]:
+    """Return what turns grey levels into the model's own input."""
+    entry = model.subgraphs[0].tensors[int(model.subgraphs[0].inputs[0])]
+    dtype = dtype_name(entry)
+    if dtype == "uint8":
+        return lambda levels: levels
+    if dtype == "int8":
+        scale, zero_point = scale_and_zero_point(entry)
+        return lambda levels: input_tensor(levels, image, Io.int8, scale, zero_point)
+    return lambda levels: normalize(levels, image)
+
+
+def _check_entry(model: Model, image: ImageContract, where: str) -> None:
+    entry = model.subgraphs[0].tensors[int(model.subgraphs[0].inputs[0])]
+    if shape_of(entry) != image.input_shape:
+        raise BadInput(
+            _OTHER_MODEL,
+            where=where,
+            expected=f"an input of shape {image.input_shape}",
+            got=f"shape {shape_of(entry)}",
+        )
+
+
+def _check_weights(float_model: Model, int8_model: Model, where: str) -> None:
+    """Refuse int8 weights that do not stand for the float ones.
+
+    A retrained model has the same names and shapes, and an equalized file other weights: every
+    figure would be of the difference between two networks, not of 8 bits.
+    """
+    for layer in layers(float_model, int8_model):
+        wanted = layer.float_weights.astype(np.float64)
+        if wanted.shape == layer.weights.shape:
+            error = float(np.square(layer.real_weights() - wanted).sum())
+            signal = float(np.square(wanted).sum())
+            if error <= signal * 10 ** (-_LEAST_WEIGHT_SQNR_DB / 10):
+                continue
+        raise BadInput(
+            _OTHER_MODEL,
+            where=where,
+            expected=f"int8 weights that stand for the float ones in {layer.name}",
+            got="other weights, as after another training or after equalization",
+            next_step="give the bundle folder, whose manifest names model and equalization",
+        )
+
+
+def _model(request: dict[str, Any], side: str) -> Model:
+    path = str(request[side])
+    data = read_file(Path(path))
+    if (found := sha256_bytes(data)) != request[f"{side}_sha256"]:
+        raise BadInput(
+            "the file changed while it was being read",
+            where=path,
+            expected=f"sha256 {request[f'{side}_sha256']}",
+            got=f"sha256 {found}",
+        )
+    return unpack_whole(data, where=path)
+
+
+def _load(
+    entries: list[dict[str, Any]], image: ImageContract, task: str, report: Report
+) -> list[Pixels]:
+    levels = []
+    for done, entry in enumerate(entries):
+        report(ProgressEvent(task, done, len(entries)))
+        levels.append(load_levels(Path(entry["path"]), image, entry["sha256"]))
+    report(ProgressEvent(task, len(entries), len(entries)))
+    return levels
