@@ -89,7 +89,9 @@ def debug_model(
             **answer,
         }
     )
-    name = model.resolve().name if model.is_dir() else model.stem
+    # A bundle's file is called model.tflite everywhere, so the folder names the page.
+    folder = model if model.is_dir() else model.parent
+    name = model.stem if manifest is None else folder.resolve().name
     page = run.debug / f"{name}.html"
     write_text_atomic(page, render_debug_page(found))
     return found, page

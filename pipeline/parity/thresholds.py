@@ -12,7 +12,8 @@ class Thresholds(Frozen):
 
     `accuracy_tolerance` bounds the difference either way, but a gain counts only where the exact
     McNemar test finds it significant (p < 0.05): another model, not a lucky few. The other two
-    tolerances bound a drop only. A tolerance never asks for less than one image of the set it is measured on.
+    tolerances bound a drop only. A tolerance never asks for less than one image of the set it is
+    measured on.
 
     `min_top1_agreement` is 0.95 because, on 937 held-out images of this network, float16 agrees
     with Keras at 0.99, an int8 file with corrected biases at 0.96, and a plain int8 file, whose

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import PurePath
 
 from pipeline.contract.debug import DebugReport, LayerFigures
 from pipeline.contract.manifest import NOTICE
@@ -24,12 +25,15 @@ COLUMNS = (
 
 # The page fetches nothing and runs nothing, and the browser is told to hold it to that.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-_STYLE = "svg .bar.gated { fill: var(--gated); } main { max-width: none; }"
+_STYLE = (
+    "body { max-width: 92rem; } svg .bar.gated { fill: var(--gated); } "
+    ".numbers td, .numbers th { white-space: nowrap; }"
+)
 # How many of the weakest layers the plot marks.
 _MARKED = 5
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _DB_STEP = 10
-_LEFT, _BAR, _GAP = 52, 9, 3
+_LEFT, _BAR, _GAP = 52, 12, 4
 _SQNR_TOP, _SQNR_HEIGHT = 34, 200
 _SHARE_TOP, _SHARE_HEIGHT = 290, 80
 _LEGEND = (
@@ -46,7 +50,7 @@ _LEGEND = (
 
 def render_debug_page(found: DebugReport) -> str:
     """Return the page as an HTML document in UTF-8: no script, no external resource."""
-    title = f"Layers of {found.model}"
+    title = f"Layers of {PurePath(found.model).name}"
     order = found.weakest_first()
     rows = []
     for index in order:
@@ -70,7 +74,7 @@ def render_debug_page(found: DebugReport) -> str:
             element("figcaption", "Every layer, in the order of the graph"),
             element(
                 "p",
-                element("span", element("i", class_="swatch gated"), f"{_MARKED} weakest layers"),
+                element("span", element("i", class_="swatch gated"), "the weakest layers"),
                 element("span", element("i", class_="swatch candidate"), "the others"),
                 class_="legend",
             ),
@@ -129,15 +133,16 @@ def layer_plot(found: DebugReport) -> Markup:
             parts.append(_bar(x, zero - max(reach, 0.0), abs(reach), side, said))
         tall = _SHARE_HEIGHT * layer.saturated_share / most
         parts.append(_bar(x, bottom - tall, tall, side, said))
+        middle, number, centred = x + _BAR / 2, str(index + 1), {"text_anchor": "middle"}
         if index % 5 == 4 or index == 0:
-            middle, number = x + _BAR / 2, str(index + 1)
-            parts.append(_text(middle, bottom + 18, number, class_="tick", text_anchor="middle"))
+            parts.append(_text(middle, bottom + 18, number, class_="tick", **centred))
+        if index in weak:
+            parts.append(
+                _text(middle, _SQNR_TOP + _SQNR_HEIGHT + 16, number, class_="critical", **centred)
+            )
     described = "SQNR of each layer in the order of the graph"
     if weak:
         weakest = found.layers[order[0]]
-        x = _LEFT + (_BAR + _GAP) * (order[0] + 0.5)
-        y = zero - scale * max(weakest.sqnr_db or 0.0, 0.0) - 4
-        parts.append(_text(x, y, str(order[0] + 1), class_="critical", text_anchor="middle"))
         described += f"; the weakest, {weakest.short_name}, has {weakest.sqnr_db:.1f} dB"
     total = _LEFT + width + 8
     return element(

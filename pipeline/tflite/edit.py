@@ -158,7 +158,8 @@ def cut_operator(
     for j in [*map(int, operator.inputs), *map(int, operator.outputs)]:
         if j not in place:
             place[j] = bring(j)
-    graph.inputs = [place[j] for j in dynamic_inputs(model, operator)]
+    given = {int(operator.inputs[position]) for position in constants or ()}
+    graph.inputs = [place[j] for j in dynamic_inputs(model, operator) if j not in given]
     operator.inputs = [place[int(j)] for j in operator.inputs]
     operator.outputs = graph.outputs = [place[int(j)] for j in operator.outputs]
     if linear and activation_of(operator) != _NO_ACTIVATION:

@@ -14,6 +14,7 @@ import pytest
 from pipeline import __version__
 
 COMMANDS = [
+    ("debug",),
     (),
     ("data",),
     ("data", "prepare"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from pipeline.errors import BadInput
 from pipeline.export.int8.ends import input_tensor
 from pipeline.export.int8.equalization import equalize
 from pipeline.export.int8.kernels import Tapped, by_halves, dequantize
-from pipeline.export.int8.layer import layers
 from pipeline.export.int8.lower import WEIGHTED
+from pipeline.export.int8.pairing import Pair, check_entry, check_weights, paired
 from pipeline.export.int8.statistics import collect_statistics
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import load_levels, normalize
@@ -35,31 +34,12 @@ from pipeline.tflite.edit import (
     scale_and_zero_point,
     unpack_whole,
 )
-from pipeline.tflite.flatbuffer import Model, dtype_name, read_file, shape_of, text
+from pipeline.tflite.flatbuffer import Model, dtype_name, read_file
 
 Float64 = npt.NDArray[np.float64]
 
-_BRIDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
 _WEIGHTS = 1
 _LOWEST, _HIGHEST = -128, 127
-# Int8 weights keep well over 20 dB; weights of another training, or equalized ones, do not.
-_LEAST_WEIGHT_SQNR_DB = 10.0
-_OTHER_MODEL = "the int8 file is not of this float model"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Point at the tensor that one operator writes in both graphs.
-
-    `scale` is None for an operator that was left in floats.
-    """
-
-    name: str
-    float_operator: int
-    float_tensor: int
-    int8_tensor: int
-    scale: float | None
-    zero_point: int
 
 
 def debug_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -77,53 +57,17 @@ def debug_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     where = str(request["int8"])
     # What needs no image is refused before any is read.
     pairs = paired(float_model, int8_model, where)
-    _check_entry(int8_model, image, where)
+    check_entry(int8_model, image, where)
     if request["representative"]:
         levels = _load(request["representative"], image, "read the representative images", report)
         statistics = collect_statistics(
             float_model, levels, image, seed=request["seed"], report=report
         )
         float_model = equalize(float_model, statistics)
-    _check_weights(float_model, int8_model, where)
+    check_weights(float_model, int8_model, where)
     levels = _load(request["images"], image, "read the images", report)
     figures = compare(float_model, int8_model, pairs, levels, image, report)
     return {"layers": [one.model_dump(mode="json") for one in figures]}
-
-
-def paired(float_model: Model, int8_model: Model, where: str) -> list[Pair]:
-    """Pair the operators of both graphs by the tensor they write, in the int8 graph's order.
-
-    Raises:
-        BadInput: a tensor is not in the float graph, or of another shape there.
-    """
-    float_main, int8_main = float_model.subgraphs[0], int8_model.subgraphs[0]
-    written = {
-        text(float_main.tensors[int(j)].name): (index, int(j))
-        for index, operator in enumerate(float_main.operators)
-        for j in operator.outputs
-    }
-    pairs = []
-    for operator in int8_main.operators:
-        if name_of(int8_model, operator) in _BRIDGES:
-            continue
-        for j in map(int, operator.outputs):
-            tensor = int8_main.tensors[j]
-            name, shape, dtype = text(tensor.name), shape_of(tensor), dtype_name(tensor)
-            if dtype not in ("int8", "float32"):
-                continue
-            index, twin = written.get(name, (-1, -1))
-            twin_shape = shape_of(float_main.tensors[twin]) if twin >= 0 else None
-            if twin_shape != shape:
-                raise BadInput(
-                    _OTHER_MODEL,
-                    where=where,
-                    expected=f"tensor {name} of shape {shape}",
-                    got="no such tensor" if twin_shape is None else f"shape {twin_shape}",
-                    next_step="give the --run-dir of the run that exported it",
-                )
-            scale, zero_point = scale_and_zero_point(tensor) if dtype == "int8" else (None, 0)
-            pairs.append(Pair(name, index, twin, j, scale, zero_point))
-    return pairs
 
 
 def compare(
@@ -252,39 +196,6 @@ def _feed(model: Model, image: ImageContract) -> Callable[[Pixels], Array]:
         scale, zero_point = scale_and_zero_point(entry)
         return lambda levels: input_tensor(levels, image, Io.int8, scale, zero_point)
     return lambda levels: normalize(levels, image)
-
-
-def _check_entry(model: Model, image: ImageContract, where: str) -> None:
-    entry = model.subgraphs[0].tensors[int(model.subgraphs[0].inputs[0])]
-    if shape_of(entry) != image.input_shape:
-        raise BadInput(
-            _OTHER_MODEL,
-            where=where,
-            expected=f"an input of shape {image.input_shape}",
-            got=f"shape {shape_of(entry)}",
-        )
-
-
-def _check_weights(float_model: Model, int8_model: Model, where: str) -> None:
-    """Refuse int8 weights that do not stand for the float ones.
-
-    A retrained model has the same names and shapes, and an equalized file other weights: every
-    figure would be of the difference between two networks, not of 8 bits.
-    """
-    for layer in layers(float_model, int8_model):
-        wanted = layer.float_weights.astype(np.float64)
-        if wanted.shape == layer.weights.shape:
-            error = float(np.square(layer.real_weights() - wanted).sum())
-            signal = float(np.square(wanted).sum())
-            if error <= signal * 10 ** (-_LEAST_WEIGHT_SQNR_DB / 10):
-                continue
-        raise BadInput(
-            _OTHER_MODEL,
-            where=where,
-            expected=f"int8 weights that stand for the float ones in {layer.name}",
-            got="other weights, as after another training or after equalization",
-            next_step="give the bundle folder, whose manifest names model and equalization",
-        )
 
 
 def _model(request: dict[str, Any], side: str) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pipeline.export.int8.ranges import Range
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import normalize
 from pipeline.tflite.edit import Array, constant, name_of, scale_and_zero_point, set_constant
-from pipeline.tflite.flatbuffer import Model, text
+from pipeline.tflite.flatbuffer import Model
 
 _LOWEST, _STEPS = -128, 255
 _INT8_TO_UINT8 = 128
@@ -63,25 +64,45 @@ def absorb_half_level(model: Model, image: ImageContract) -> None:
     if shift == 0:
         return
     main = model.subgraphs[0]
-    entry = int(main.inputs[0])
-    for operator in main.operators:
-        if entry not in map(int, operator.inputs):
-            continue
+    for operator in _readers(model, int(main.inputs[0])):
         if name_of(model, operator) != "CONV_2D" or len(operator.inputs) < 3:
             raise BadInput(
                 "a uint8 input needs a convolution first, whose bias takes up half a grey level",
                 expected="CONV_2D",
-                got=f"{name_of(model, operator)} reading {text(main.tensors[entry].name)}",
+                got=name_of(model, operator),
                 next_step="pipeline export --quantize int8 --io float32",
             )
-        weights_at, bias_at = (main.tensors[int(j)] for j in operator.inputs[1:3])
+        weights_at = _stored_at(model, int(operator.inputs[1]))
+        bias_at = main.tensors[int(operator.inputs[2])]
         weights, bias = constant(model, weights_at), constant(model, bias_at)
         assert weights is not None
         assert bias is not None
+        total = weights.astype(np.float64).sum(axis=(1, 2, 3))
+        if bias.dtype == np.float32:
+            # A layer left in floats.
+            set_constant(model, bias_at, (bias + total * shift).astype(np.float32))
+            continue
         scales = np.asarray(weights_at.quantization.scale, np.float64)
-        real = weights.astype(np.float64).sum(axis=(1, 2, 3)) * scales * shift
-        steps = np.rint(real / np.asarray(bias_at.quantization.scale, np.float64))
+        steps = np.rint(total * scales * shift / np.asarray(bias_at.quantization.scale))
         set_constant(model, bias_at, (bias + steps).astype(np.int32))
+
+
+def _readers(model: Model, tensor: int) -> Iterator[Any]:
+    for operator in model.subgraphs[0].operators:
+        if tensor in map(int, operator.inputs):
+            if name_of(model, operator) == "DEQUANTIZE":
+                yield from _readers(model, int(operator.outputs[0]))
+            else:
+                yield operator
+
+
+def _stored_at(model: Model, tensor: int) -> Any:
+    """Return the tensor that holds a constant, which float16 weights reach through DEQUANTIZE."""
+    main = model.subgraphs[0]
+    for operator in main.operators:
+        if tensor in map(int, operator.outputs):
+            return main.tensors[int(operator.inputs[0])]
+    return main.tensors[tensor]
 
 
 def give_ends(model: Model, io: Io) -> None:

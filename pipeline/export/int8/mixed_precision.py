@@ -18,7 +18,6 @@ from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.tflite.edit import name_of
 from pipeline.tflite.flatbuffer import Model, text
 
-_IMAGES_TO_CORRECT = 16
 _IMAGES_TO_MEASURE = 32
 
 
@@ -42,11 +41,15 @@ def by_sensitivity(
     for done, name in enumerate(names):
         report(ProgressEvent("sensitivity of layers", done, len(names)))
         others = tuple(other for other in names if other != name)
-        steps = (Step.ranges, Step.bias_correction, Step.mixed_precision)
-        quiet = workshop.quiet()
-        graph = quiet.attempt(steps, others, images=_IMAGES_TO_CORRECT)
         rung = measure(
-            graph, few, image, io, steps=steps, float16_layers=others, size_bytes=0, report=silent
+            workshop.quantize_only(others),
+            few,
+            image,
+            io,
+            steps=(Step.ranges, Step.bias_correction, Step.mixed_precision),
+            float16_layers=others,
+            size_bytes=0,
+            report=silent,
         )
         found.append((name, rung.mean_difference))
     report(ProgressEvent("sensitivity of layers", len(names), len(names)))

@@ -16,7 +16,7 @@ from pipeline.export.int8.layer import Layer, layers
 from pipeline.export.int8.rounding import round_channels, round_rows
 from pipeline.export.int8.statistics import Statistics
 from pipeline.progress import ProgressEvent, Report
-from pipeline.tflite.edit import Array, cut_operator, dynamic_inputs, scale_and_zero_point
+from pipeline.tflite.edit import Array, constant, cut_operator, dynamic_inputs, scale_and_zero_point
 from pipeline.tflite.flatbuffer import Model, shape_of
 
 # So many int8 values fit an int16 sum.
@@ -32,7 +32,10 @@ class Rounding(IntEnum):
 
 
 class _Live:
-    """Hold the activations that an operator still to come will read, for all images."""
+    """Hold the activations that an operator still to come will read, for all images.
+
+    `fixed` holds those that are the same for every image.
+    """
 
     def __init__(self, model: Model) -> None:
         self._last: dict[int, int] = {}
@@ -40,6 +43,7 @@ class _Live:
             for j in operator.inputs:
                 self._last[int(j)] = index
         self.values: dict[int, Array] = {}
+        self.fixed: dict[int, Array] = {}
 
     def drop_read(self, index: int, tensors: list[int]) -> None:
         for j in tensors:
@@ -79,24 +83,35 @@ def correct_in_order(
     for index, operator in enumerate(main.operators):
         report(ProgressEvent(task, index, count))
         read = dynamic_inputs(int8_model, operator)
+        if not read:
+            # The float16 weights of a layer left in floats, on their way to float32.
+            stored = constant(int8_model, main.tensors[int(operator.inputs[0])])
+            assert stored is not None
+            live.fixed[int(operator.outputs[0])] = stored.astype(np.float32)
+            continue
         if index in paired:
             _correct(paired[index], live.values[read[0]], statistics, rounding)
-        live.values[int(operator.outputs[0])] = _run(int8_model, index, read, live.values)
+        live.values[int(operator.outputs[0])] = _run(int8_model, index, live)
         live.drop_read(index, read)
     report(ProgressEvent(task, count, count))
 
 
-def _run(model: Model, index: int, read: list[int], values: dict[int, Array]) -> Array:
-    data = cut_operator(model, index)
-    shapes = [shape_of(model.subgraphs[0].tensors[j]) for j in read]
-    # A float16 constant on its way to a float layer is the same for every image.
-    images = max((len(values[j]) for j in read), default=1)
+def _run(model: Model, index: int, live: _Live) -> Array:
+    main = model.subgraphs[0]
+    operator = main.operators[index]
+    fixed = {
+        position: live.fixed[int(j)]
+        for position, j in enumerate(operator.inputs)
+        if int(j) in live.fixed
+    }
+    data = cut_operator(model, index, constants=fixed)
+    read = [j for j in dynamic_inputs(model, operator) if j not in live.fixed]
+    inputs = [(live.values[j], shape_of(main.tensors[j])) for j in read]
+    images = len(inputs[0][0])
 
     # One image first: its answer says how much room all of them need.
-    inputs = [(values[j], len(values[j]) > 1, shape) for j, shape in zip(read, shapes, strict=True)]
-
     def one(kernel: Kernel, image: int) -> Array:
-        return kernel(*(all_[image if many else 0].reshape(shape) for all_, many, shape in inputs))
+        return kernel(*(values[image].reshape(shape) for values, shape in inputs))
 
     first = one(Kernel(data), 0)
     answers = np.empty((images, *first.shape), first.dtype)

@@ -53,7 +53,9 @@ class Network:
         options.strideH = options.strideW = stride
         options.padding, options.fusedActivationFunction = padding, activation
         shape = (*self._convolved(entry, weights.shape[1:3], stride, padding), len(weights))
-        return self._weighted("CONV_2D", "Conv2DOptions", options, entry, name, weights, bias, shape)
+        return self._weighted(
+            "CONV_2D", "Conv2DOptions", options, entry, name, weights, bias, shape
+        )
 
     def depthwise(
         self,
@@ -73,9 +75,7 @@ class Network:
         options.depthMultiplier = weights.shape[3] // self._shape(entry)[3]
         shape = (*self._convolved(entry, weights.shape[1:3], stride, padding), weights.shape[3])
         kind = "DepthwiseConv2DOptions"
-        return self._weighted(
-            "DEPTHWISE_CONV_2D", kind, options, entry, name, weights, bias, shape
-        )
+        return self._weighted("DEPTHWISE_CONV_2D", kind, options, entry, name, weights, bias, shape)
 
     def dense(
         self, entry: str, name: str, weights: Float32, bias: Float32, *, activation: int = LINEAR
@@ -116,7 +116,9 @@ class Network:
         axes = f"{name}/axes"
         self._tensor(axes, (2,), np.array([1, 2], np.int32))
         self._tensor(name, (1, self._shape(entry)[-1]))
-        return self._operator("MEAN", "ReducerOptions", schema.ReducerOptionsT(), [entry, axes], name)
+        return self._operator(
+            "MEAN", "ReducerOptions", schema.ReducerOptionsT(), [entry, axes], name
+        )
 
     def build(self, output: str) -> Model:
         """Return the finished model with a signature `image` to `probability`."""
@@ -181,12 +183,16 @@ class Network:
     def _operator(
         self, kind: str, options_name: str, options: Any, inputs: list[str], output: str
     ) -> str:
-        code = schema.OperatorCodeT()
-        code.builtinCode, code.version = getattr(schema.BuiltinOperator, kind), 1
-        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+        number = getattr(schema.BuiltinOperator, kind)
+        codes = self._model.operatorCodes
+        # One code for all operators of a kind, as the converter writes it.
+        if number not in (known := [code.builtinCode for code in codes]):
+            code = schema.OperatorCodeT()
+            code.builtinCode, code.version = number, 1
+            code.deprecatedBuiltinCode = min(number, 127)
+            codes.append(code)
         operator = schema.OperatorT()
-        operator.opcodeIndex = len(self._model.operatorCodes)
-        self._model.operatorCodes.append(code)
+        operator.opcodeIndex = known.index(number) if number in known else len(known)
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, options_name)
         operator.builtinOptions = options
         operator.inputs = [self._place[name] for name in inputs]
