@@ -96,7 +96,7 @@ def test_the_help_imports_neither_numpy_nor_a_stage() -> None:
     ("arguments", "words"),
     [
         (("no-such-command",), "No such command"),
-        (("export",), "Missing option"),
+        (("export",), "export needs one recipe"),
         (("export", "--quantize", "int4"), "int4"),
         (("export", "--quantize", "float16", "--io", "uint8"), "needs quantize int8"),
         (("parity",), "parity needs one file, or two recordings"),
