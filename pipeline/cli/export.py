@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from pipeline.contract.ladder import Ladder
     from pipeline.contract.verdict import Verdict
     from pipeline.corridor.prove import Exported
 
@@ -117,6 +118,9 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
                 "sha256": one.manifest.files["model.tflite"].sha256,
                 "size_bytes": one.manifest.files["model.tflite"].size_bytes,
                 "min_runtime": one.manifest.min_runtime,
+                "steps": [str(step) for step in one.manifest.recipe.steps or ()],
+                "float16_layers": list(one.manifest.recipe.float16_layers),
+                "ladder": one.manifest.ladder.model_dump(mode="json"),
                 "verdict": one.verdict.model_dump(mode="json"),
             }
             for one in exported
@@ -125,11 +129,35 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
     }
     parts: list[RenderableType] = []
     for one in exported:
+        if one.manifest.ladder.rungs:
+            parts.append(ladder_table(one.manifest.ladder, one.recipe.name))
         parts.append(verdict_table(one.verdict, one.recipe.name))
         parts.append(
             f"{'published' if one.published else 'NOT published, kept aside'}: {one.folder}"
         )
     output.conclude(value, refused, *parts, f"report: {report}")
+
+
+def ladder_table(ladder: Ladder, title: str) -> Table:
+    """Return what an int8 search tried, a row for each file."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pipeline.report.ladder import step_words
+
+    table = Table(title=f"{escape(title)}: repair", title_justify="left")
+    for column in ("step", "agreement", "mean difference", "latency p50", ""):
+        table.add_column(column, overflow="fold")
+    for rung in ladder.rungs:
+        state = "[green]holds[/]" if rung.passed else "does not hold"
+        table.add_row(
+            f"[bold]{step_words(rung)}[/]" if rung.chosen else step_words(rung),
+            f"{100 * rung.agreement:.1f}%",
+            f"{rung.mean_difference:.4f}",
+            f"{rung.latency_ms_p50:.1f} ms",
+            f"{state}, [bold]chosen[/]" if rung.chosen else state,
+        )
+    return table
 
 
 def verdict_table(verdict: Verdict, title: str) -> Table:

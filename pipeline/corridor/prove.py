@@ -9,13 +9,14 @@ from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
-from pipeline.contract.recipe import Recipe
+from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Verdict
 from pipeline.corridor.refusal import refusal
 from pipeline.corridor.source import KerasSource
 from pipeline.errors import BadInput, PipelineError
 from pipeline.export.bundle import build
+from pipeline.export.converted import EXPORTER_REVISION
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
@@ -24,7 +25,10 @@ from pipeline.runtimes.ask import record
 
 @dataclass(frozen=True)
 class Exported:
-    """Hold what became of one export: `folder` is the bundle, published or kept aside."""
+    """Hold what became of one export: `folder` is the bundle, published or kept aside.
+
+    `instead` says what to ship in place of a refused one.
+    """
 
     recipe: Recipe
     folder: Path
@@ -32,6 +36,7 @@ class Exported:
     resumed: bool
     verdict: Verdict
     manifest: BundleManifest
+    instead: str | None = None
 
     def refusal(self) -> PipelineError | None:
         """Return why this export was not published, or None if it was."""
@@ -41,7 +46,7 @@ class Exported:
             failed=f"{what}: it failed its gate",
             undecided=f"{what}: its gate could not be decided",
             where=str(self.folder),
-            next_step="read the report; float16 is the recipe that changes least",
+            next_step=self.instead,
         )
 
 
@@ -72,6 +77,7 @@ def export_and_prove(
         "labels": source.labels.digest(),
         "thresholds": thresholds.digest(),
         "min_runtime": min_runtime,
+        "exporter": EXPORTER_REVISION,
     }
     earlier = _published(run.bundle(recipe.name), recipe, inputs)
     if earlier is not None:
@@ -98,7 +104,25 @@ def export_and_prove(
         published = verdict.passed
         target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
         publish_dir(staging, target)
-    return Exported(recipe, target, published, False, verdict, built.manifest)
+    instead = None if published else _instead(run, recipe, inputs["model"])
+    return Exported(recipe, target, published, False, verdict, built.manifest, instead)
+
+
+def _instead(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
+    """Offer float16, with its figures where this model's is published."""
+    if recipe.quantize is Quantize.float16:
+        return "read the report; `pipeline export --quantize none` changes nothing but the format"
+    folder = run.bundle(str(Quantize.float16))
+    if folder.is_dir():
+        verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)
+        if verdict.passed and manifest.parents.get("model") == model_sha256:
+            share = verdict.figures["top1_agreement"]["share"]
+            size_mb = manifest.files[MODEL_FILE].size_bytes / 1e6
+            return (
+                f"ship float16, which is proven: agreement {100 * share:.1f}%, {size_mb:.1f} MB, "
+                f"at {folder}"
+            )
+    return "pipeline export --quantize float16, which changes least"
 
 
 def _prove(

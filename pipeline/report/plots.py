@@ -70,7 +70,7 @@ def recall_bars(recall: Mapping[str, Mapping[str, Any]]) -> Markup:
         + " to ".join(_percent(values[side]) for side in ("reference", "candidate"))
         for label, values in recall.items()
     )
-    return _svg(
+    return svg(
         left + width + 50, bottom + 26, f"Recall by class, reference to candidate. {lines}", parts
     )
 
@@ -106,7 +106,7 @@ def true_class_scatter(
         ),
     ]
     below = int((points.candidate < points.reference).sum())
-    return _svg(
+    return svg(
         left + size + 14,
         top + size + 50,
         f"Probability of the true class on {len(points.truth)} images, candidate against "
@@ -159,9 +159,7 @@ def curves(
         for key, values in series.items()
         if (numbers := [value for value in values if value is not None])
     )
-    return _svg(
-        left + width + 16, top + height + 38, f"{name} over {epochs} epochs: {last}.", parts
-    )
+    return svg(left + width + 16, top + height + 38, f"{name} over {epochs} epochs: {last}.", parts)
 
 
 def legend(**names: str) -> Markup:
@@ -176,7 +174,8 @@ def legend(**names: str) -> Markup:
     )
 
 
-def _svg(width: int, height: int, description: str, parts: Sequence[Markup]) -> Markup:
+def svg(width: int, height: int, description: str, parts: Sequence[Markup]) -> Markup:
+    """Return a drawing that says in words what it shows."""
     return element(
         "svg",
         element("title", description),

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.contract.manifest import BundleManifest, TensorInfo
 from pipeline.contract.verdict import Check, Outcome, Verdict
+from pipeline.report.ladder import ladder_section
 from pipeline.report.markup import Cell, Markup, cell, element, facts, folded, join, table
 from pipeline.report.plots import legend, recall_bars, true_class_scatter
 from pipeline.report.run_report import BundleResult
@@ -69,6 +70,7 @@ def bundle_section(bundle: BundleResult, index: int) -> Markup:
     parts.append(element("h3", "What was compared"))
     parts.append(_compared(verdict))
     if bundle.manifest is not None:
+        parts.append(ladder_section(bundle.manifest))
         parts.append(element("h3", "The file"))
         parts.append(_file(bundle.manifest))
     return element("section", *parts, aria_labelledby=anchor(index))
