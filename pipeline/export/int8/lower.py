@@ -76,8 +76,9 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", UserWarning)
             result = work.quantize(_calibration_result(roomy, ranges))
-    except (ValueError, RuntimeError, NotImplementedError) as error:
+    except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
         raise BadInput(
             "the int8 quantizer refuses the model",
             got=str(error).strip()[:400],
@@ -108,7 +109,7 @@ def _with_room_for_biases(model: Model, ranges: Ranges) -> Model:
     A bias is stored in steps of input scale times weight scale. A dead channel, its weights 1e-9
     and its bias 2, would need more steps than int32 has; the library cuts it off and the channel
     answers 0.002. Its largest weight is raised to where the bias fits, which changes the channel
-    by less than one part in a million of its bias.
+    by about one part in ten thousand of its bias.
     """
     roomy = duplicate(model)
     main = roomy.subgraphs[0]

@@ -29,11 +29,11 @@ from pipeline.tflite.flatbuffer import Model, dtype_name
 
 Float32 = npt.NDArray[np.float32]
 
-# On MobileNetV2 and skin images, one image in a hundred flips for each 0.013 of mean difference
-# on this set. The gate asks for 0.95; a search that stops at 0.97 leaves it room for the error of
-# its few hundred images.
+# Measured on four MobileNetV2 of skin images and 756 images that no search saw: a file with 0.02 on
+# this set flips about one image in fifty, one with 0.013 one in ninety. The gate asks for 0.95; a
+# search that stops here leaves room for the error of a gate's few hundred images.
 MIN_AGREEMENT = 0.97
-MAX_MEAN_DIFFERENCE = 0.02
+MAX_MEAN_DIFFERENCE = 0.0175
 _MAX_DROP = 0.01
 _TIMED_IMAGES = 32
 

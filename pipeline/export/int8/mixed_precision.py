@@ -18,7 +18,7 @@ from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.tflite.edit import name_of
 from pipeline.tflite.flatbuffer import Model, text
 
-_IMAGES_TO_MEASURE = 32
+_IMAGES_TO_MEASURE = 16
 
 
 def weighted_layers(model: Model) -> list[str]:

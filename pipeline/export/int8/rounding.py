@@ -45,10 +45,11 @@ def round_channels(weights: Float64, covariance: Float64) -> Float64:
     for start in range(0, len(weights), _CHANNELS_AT_ONCE):
         part = slice(start, start + _CHANNELS_AT_ONCE)
         floor = np.floor(weights[part])
-        errors = floor[:, None] + choices - weights[part][:, None]
+        steps = choices * (weights[part] > floor)[:, None]
+        errors = floor[:, None] + steps - weights[part][:, None]
         cost = np.einsum("cki,cki->ck", errors @ damped[part], errors)
-        cost[(floor[:, None] + choices > _LARGEST).any(axis=2)] = np.inf
-        rounded[part] = floor + choices[cost.argmin(axis=1)]
+        cost[(floor[:, None] + steps > _LARGEST).any(axis=2)] = np.inf
+        rounded[part] = floor + steps[np.arange(len(floor)), cost.argmin(axis=1)]
     return rounded
 
 
@@ -72,7 +73,8 @@ def round_rows(weights: Float64, covariance: Float64) -> Float64:
         for column in range(weights.shape[1]):
             step = np.where(up[:, column], -1.0, 1.0)
             gain = 2 * step * slope[:, column] + curvature[column]
-            flips = (gain < 0) & (floor[:, column] + ~up[:, column] <= _LARGEST)
+            free = weights[:, column] > floor[:, column]
+            flips = (gain < 0) & free & (floor[:, column] + ~up[:, column] <= _LARGEST)
             if flips.any():
                 changed = True
                 slope[flips] += step[flips, None] * damped[column]

@@ -24,7 +24,7 @@ from pipeline.progress import Report
 
 _CLIMB = (Step.ranges, Step.bias_correction, Step.rounding, Step.equalization)
 # How many of the most sensitive layers are left in floats, one try after another.
-_FLOAT16_LAYERS = (1, 2, 4, 8)
+_FLOAT16_LAYERS = (2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ def search(
         if attempt(steps).rung.passed and repair is Repair.auto:
             break
     if not any(one.rung.passed for one in tried):
-        steps = (*_best(tried).rung.steps, Step.mixed_precision)
-        if Step.bias_correction in steps:
-            ranked = by_sensitivity(workshop, repair_set, image, io, report)
-            for count in _FLOAT16_LAYERS:
-                layers = tuple(sorted(name for name, _ in ranked[:count]))
-                if count <= len(ranked) and attempt(steps, layers).rung.passed:
-                    break
+        corrected = [one for one in tried if Step.bias_correction in one.rung.steps]
+        steps = (*_best(corrected).rung.steps, Step.mixed_precision)
+        ranked = by_sensitivity(workshop, repair_set, image, io, report)
+        for count in _FLOAT16_LAYERS:
+            layers = tuple(sorted(name for name, _ in ranked[:count]))
+            if count <= len(ranked) and attempt(steps, layers).rung.passed:
+                break
     passing = [one for one in tried if one.rung.passed]
     chosen = _best(passing or tried)
     balanced, recall = labelled_figures(repair_set.reference, repair_set)

@@ -91,7 +91,7 @@ class Bench:
         return (stored - zero_point) * scale
 
     def mean_error(self) -> Float64:
-        """Return the largest mean error of a channel, in steps of the output."""
+        """Return the mean error of each channel, without its sign, in steps of the output."""
         main = self.int8_model.subgraphs[0]
         scale, _ = scale_and_zero_point(main.tensors[int(main.outputs[0])])
         off = (self.got() - self.wanted()).reshape(-1, self.got().shape[-1]).mean(axis=0)
