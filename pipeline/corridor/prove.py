@@ -104,11 +104,11 @@ def export_and_prove(
         published = verdict.passed
         target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
         publish_dir(staging, target)
-    instead = None if published else _instead(run, recipe, inputs["model"])
-    return Exported(recipe, target, published, False, verdict, built.manifest, instead)
+    offer = None if published else instead(run, recipe, inputs["model"])
+    return Exported(recipe, target, published, False, verdict, built.manifest, offer)
 
 
-def _instead(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
+def instead(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
     """Offer float16, with its figures where this model's is published."""
     if recipe.quantize is Quantize.float16:
         return "read the report; `pipeline export --quantize none` changes nothing but the format"

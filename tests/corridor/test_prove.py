@@ -12,7 +12,7 @@ from pipeline.contract.bundle import load_bundle
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
-from pipeline.corridor.prove import Exported, export_and_prove
+from pipeline.corridor.prove import Exported, export_and_prove, instead
 from pipeline.corridor.source import KerasSource
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.thresholds import Thresholds
@@ -82,6 +82,17 @@ def test_other_thresholds_are_judged_anew_and_a_failure_is_kept_aside(
     assert isinstance(refusal, GateFailed)
     assert "mean_probability_difference" in str(refusal)
     assert Verdict.load(published.folder / "verdict.json").passed, "the proven one stays"
+
+
+def test_what_to_ship_instead_is_offered_with_its_figures(
+    run: RunDir, published: Exported, tmp_path: Path
+) -> None:
+    model = published.manifest.parents["model"]
+    offer = instead(run, Recipe(quantize=Quantize.int8), model)
+    assert "ship float16, which is proven: agreement 100.0%" in offer
+    assert str(published.folder) in offer
+    for other in (instead(run, Recipe(), "0" * 64), instead(RunDir(tmp_path), Recipe(), model)):
+        assert other.startswith("pipeline export --quantize float16")
 
 
 def test_too_few_images_are_inconclusive_and_not_published(run: RunDir) -> None:

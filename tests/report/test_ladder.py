@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.contract.choices import Step
+from pipeline.contract.image import ImageContract
+from pipeline.contract.labels import Labels
+from pipeline.contract.ladder import Ladder, Rung
+from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.recipe import Recipe
+from pipeline.report.ladder import COLUMNS, ladder_rows, ladder_section, step_words
+
+PLAIN = Rung(
+    steps=(),
+    agreement=0.9,
+    mean_difference=0.1,
+    balanced_accuracy=0.5,
+    critical_recall={"<MEL>": 0.25},
+    size_bytes=2_700_000,
+    latency_ms_p50=10.0,
+    passed=False,
+)
+MIXED = PLAIN.model_copy(
+    update={
+        "steps": (Step.ranges, Step.bias_correction, Step.mixed_precision),
+        "float16_layers": ("one", "two"),
+        "agreement": 0.99,
+        "latency_ms_p50": 10.5,
+        "passed": True,
+        "chosen": True,
+    }
+)
+LADDER = Ladder(
+    rungs=(PLAIN, MIXED),
+    float_balanced_accuracy=0.75,
+    float_critical_recall={"<MEL>": 0.5},
+    repair_sha256=("0" * 64,) * 3,
+    min_agreement=0.97,
+    max_mean_difference=0.0175,
+)
+
+
+def manifest(ladder: Ladder) -> BundleManifest:
+    return BundleManifest(
+        versions={},
+        seed=0,
+        parents={},
+        files={},
+        image=ImageContract(),
+        labels=Labels(names=("<MEL>", "NV")),
+        recipe=Recipe(),
+        inputs=(),
+        outputs=(),
+        operators={},
+        min_runtime="1.14.0",
+        ladder=ladder,
+        nodes=67,
+        delegated_nodes=64,
+    )
+
+
+def test_every_file_tried_has_a_row_with_its_figures_beside_the_float_models() -> None:
+    plain, mixed = (dict(zip(COLUMNS, row, strict=True)) for row in ladder_rows(LADDER))
+    assert plain["step"] == "plain int8"
+    assert plain["balanced accuracy"] == "50.00% of 75.00%"
+    assert plain["critical recall"] == "<MEL> 25.00% of 50.00%"
+    assert plain[""] == "does not hold"
+    assert mixed["step"] == "+ 2 layers in float16"
+    assert mixed["latency p50"] == "10.5 ms, 1.05 of plain"
+    assert mixed[""] == "holds, chosen"
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [(Step.bias_correction, "+ bias correction"), (Step.ranges, "+ ranges")],
+)
+def test_a_step_is_named_in_words(step: Step, words: str) -> None:
+    assert step_words(PLAIN.model_copy(update={"steps": (step,)})) == words
+
+
+def test_the_section_says_what_was_asked_and_draws_it() -> None:
+    page = str(ladder_section(manifest(LADDER)))
+    for words in ("97.00%", "0.0175", "3 training images", "64 of 67 nodes", "asked 97.00%"):
+        assert words in page
+    assert "&lt;MEL&gt;" in page
+    assert "<MEL>" not in page
+    assert page.count("<rect") == 2
+
+
+def test_no_search_no_section() -> None:
+    assert str(ladder_section(manifest(Ladder()))) == ""
