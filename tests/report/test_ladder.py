@@ -47,7 +47,7 @@ def manifest(ladder: Ladder) -> BundleManifest:
         parents={},
         files={},
         image=ImageContract(),
-        labels=Labels(names=("<MEL>", "NV")),
+        labels=Labels(names=("MEL", "NV")),
         recipe=Recipe(),
         inputs=(),
         outputs=(),
