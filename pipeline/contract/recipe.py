@@ -34,6 +34,8 @@ class Recipe(Frozen):
     def _io_fits(self) -> Recipe:
         if self.quantize is not Quantize.int8 and self.io is not Io.float32:
             raise ValueError(f"io {self.io} needs quantize int8; {self.quantize} has float32 io")
+        if self.quantize is not Quantize.int8 and self.repair is not Repair.auto:
+            raise ValueError(f"repair {self.repair} needs quantize int8, not {self.quantize}")
         if self.quantize is not Quantize.int8 and (self.steps or self.float16_layers):
             raise ValueError(f"steps and float16_layers are of int8, not of {self.quantize}")
         if bool(self.float16_layers) != (Step.mixed_precision in (self.steps or ())):

@@ -68,7 +68,7 @@ class ExportConfig(Frozen):
                 if self.io is not None and quantize is Quantize.int8
                 else default_io(quantize),
                 representative_count=self.representative_count,
-                repair=self.repair,
+                repair=self.repair if quantize is Quantize.int8 else Repair.auto,
                 seed=seed,
             )
             for quantize in self.quantize

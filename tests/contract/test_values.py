@@ -156,6 +156,22 @@ def test_whole_number_io_needs_int8(quantize: Quantize, io: Io) -> None:
         Recipe(quantize=quantize, io=io)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"quantize": "float16", "repair": "max"},
+        {"quantize": "float16", "steps": ("ranges",)},
+        {"steps": ("mixed-precision",)},
+        {"steps": ("ranges",), "float16_layers": ("a",)},
+    ],
+)
+def test_repair_belongs_to_int8_and_layers_in_floats_to_their_step(
+    fields: dict[str, object],
+) -> None:
+    with pytest.raises(ValidationError):
+        Recipe.model_validate(fields)
+
+
 @pytest.mark.parametrize("quantize", list(Quantize))
 def test_the_default_io_of_every_recipe_is_allowed(quantize: Quantize) -> None:
     recipe = Recipe(quantize=quantize, io=default_io(quantize))
