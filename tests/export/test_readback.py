@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from pipeline.contract.image import ImageContract
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
-from pipeline.export.readback import Asked, read_back
+from pipeline.export.readback import Asked, delegation_checks, read_back
 from pipeline.tflite.inspect import inspect_bytes
 from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, RECIPES, Samples
 
@@ -146,6 +146,24 @@ def test_a_changed_licence_or_description_is_caught(int8: bytes) -> None:
     (texts,) = [c for c in checks_of(int8, asked(about=other)) if c.name == "metadata texts"]
     assert texts.outcome is Outcome.failed
     assert "license 'CC0-1.0'" in texts.evidence
+
+
+@pytest.mark.parametrize(
+    ("left", "passes"),
+    [
+        ([], True),
+        (["QUANTIZE", "QUANTIZE", "SOFTMAX"], True),
+        (["SOFTMAX"], True),
+        (["CONV_2D", "SOFTMAX"], False),
+    ],
+)
+def test_only_what_xnnpack_has_no_kernel_for_may_be_left_to_the_interpreter(
+    left: list[str], passes: bool
+) -> None:
+    found = {"nodes": 67, "delegated": 67 - len(left), "partitions": 2, "left": left}
+    (check,) = delegation_checks(INT8, found)
+    assert (check.outcome is Outcome.passed) is passes
+    assert delegation_checks(RECIPES[1], found) == ()
 
 
 def test_a_dynamic_file_does_not_pass_as_int8(
