@@ -25,7 +25,7 @@ from pipeline.progress import Report
 _CONVERTER_PACKAGES = ("tensorflow", "keras")
 _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
-_INT8_REVISION = 2
+_INT8_REVISION = 3
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
 EXPORTER_REVISION = f"{REVISION}.{_INT8_REVISION}"
 # With as many blends of them, a few seconds for each step that is measured.

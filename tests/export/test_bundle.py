@@ -188,7 +188,8 @@ def test_a_search_says_what_it_tried_and_which_it_chose(searched: BuiltBundle) -
     assert chosen.size_bytes < manifest.files["model.tflite"].size_bytes
     passing = [rung for rung in rungs if rung.passed]
     assert chosen.passed or not passing
-    assert chosen.mean_difference == min(r.mean_difference for r in passing or rungs)
+    eight_bits = [rung for rung in rungs if not rung.float16_layers]
+    assert chosen.mean_difference <= min(r.mean_difference for r in passing or eight_bits)
     # The training split has 18 images, 6 of which calibrate.
     assert len(manifest.ladder.repair_sha256) == 12
     assert set(manifest.ladder.repair_sha256).isdisjoint(manifest.representative_sha256)

@@ -55,7 +55,8 @@ def search(
 
     `auto` stops at the first file that passes; `max` tries every step but leaves layers in floats
     only if nothing else passes. Equalization stays only if it lowers the error. Where nothing
-    passes, the file of least error is returned, for the gate to judge.
+    passes, the file of least error is returned, for the gate to judge; layers stay in floats then
+    only if that halves the error.
     """
     tried: list[_Try] = []
 
@@ -86,8 +87,7 @@ def search(
             layers = tuple(sorted(name for name, _ in ranked[:count]))
             if count <= len(ranked) and attempt(steps, layers).rung.passed:
                 break
-    passing = [one for one in tried if one.rung.passed]
-    chosen = _best(passing or tried)
+    chosen = _best([one for one in tried if one.rung.passed] or _failing(tried))
     balanced, recall = labelled_figures(repair_set.reference, repair_set)
     ladder = Ladder(
         rungs=tuple(one.rung.model_copy(update={"chosen": one is chosen}) for one in tried),
@@ -102,6 +102,14 @@ def search(
 def _rungs() -> Iterator[tuple[Step, ...]]:
     for count in range(len(_CLIMB) + 1):
         yield _CLIMB[:count]
+
+
+def _failing(tried: list[_Try]) -> list[_Try]:
+    """Return what to choose from where nothing passed: layers in floats must halve the error."""
+    eight_bits = [one for one in tried if not one.rung.float16_layers]
+    enough = _best(eight_bits).rung.mean_difference / 2
+    mixed = [one for one in tried if one.rung.float16_layers]
+    return [one for one in mixed if one.rung.mean_difference <= enough] or eight_bits
 
 
 def _best(tried: list[_Try]) -> _Try:

@@ -139,7 +139,9 @@ def test_where_nothing_passes_more_and_more_layers_stay_in_floats(
 ) -> None:
     # Built on the nearest file, which is the one before equalization.
     mixed = (*ROUNDING, Step.mixed_precision)
-    script = Script({(ROUNDING, 0): 0.2, (EQUALIZATION, 0): 0.3, (mixed, 4): 0.1, (mixed, 8): 0.15})
+    script = Script(
+        {(ROUNDING, 0): 0.2, (EQUALIZATION, 0): 0.3, (mixed, 4): 0.09, (mixed, 8): 0.15}
+    )
     found = run(monkeypatch, script, repair)
     assert script.tried[5:] == [(mixed, count) for count in (2, 4, 8)]
     # Still not good enough, and yet the least bad.
@@ -161,6 +163,13 @@ def test_no_more_layers_are_left_out_than_there_are(monkeypatch: pytest.MonkeyPa
     script = Script({(BIAS, 0): 0.2})
     run(monkeypatch, script, ranked=RANKED[:3])
     assert [count for _, count in script.tried[5:]] == [2]
+
+
+def test_layers_in_floats_that_hardly_help_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed = (*EQUALIZATION, Step.mixed_precision)
+    script = Script({(EQUALIZATION, 0): 0.03, (mixed, 4): 0.023, (mixed, 8): 0.022})
+    found = run(monkeypatch, script)
+    assert (found.steps, found.float16_layers) == (EQUALIZATION, ())
 
 
 def test_layers_stay_in_floats_of_a_corrected_file_even_if_a_plain_one_is_nearest(
