@@ -51,6 +51,13 @@ def export(
         Path | None,
         typer.Option("--recipe", help="A bundle's recipe.json, followed to the same bytes."),
     ] = None,
+    golden: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PHOTO",
+            help="Also ship this photo of yours as a golden; by default only synthetic ones are.",
+        ),
+    ] = None,
     tolerance: ToleranceOption = 0.01,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
@@ -93,7 +100,13 @@ def export(
     with run.lock(), output.progress() as report:
         source = keras_source(run, model)
         exported = export_and_prove(
-            source, recipe, run, thresholds, min_runtime=min_runtime, report=report
+            source,
+            recipe,
+            run,
+            thresholds,
+            min_runtime=min_runtime,
+            golden_photos=golden or (),
+            report=report,
         )
         write_report(run)
     finish([exported], run.report, junit)

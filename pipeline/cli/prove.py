@@ -53,9 +53,12 @@ def parity(
         Path | None, typer.Argument(help="A .tflite file or a bundle, judged against Keras.")
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="A recording (JSON) to compare with.")
+        Path | None,
+        typer.Option(help="A recording (JSON), or a bundle for its goldens, to compare with."),
     ] = None,
-    candidate: Annotated[Path | None, typer.Option(help="The recording (JSON) to judge.")] = None,
+    candidate: Annotated[
+        Path | None, typer.Option(help="The recording (JSON) to judge, a phone's too.")
+    ] = None,
     critical: Annotated[
         list[str] | None,
         typer.Option(help="Critical class; repeatable. For two recordings; MEL where it exists."),
@@ -67,7 +70,8 @@ def parity(
 ) -> None:
     """Judge a file, or a recording, against its reference.
 
-    A file is judged against the run's Keras model on the validation split.
+    A file is judged against the run's Keras model on the validation split, what a phone answered
+    to a bundle's goldens against the bundle.
     """
     from pipeline.cli.export import verdict_table
     from pipeline.contract.files import write_text_atomic
@@ -90,7 +94,8 @@ def parity(
     else:
         raise BadInput(
             "parity needs one file, or two recordings",
-            expected="`pipeline parity BUNDLE`, or `--reference A.json --candidate B.json`",
+            expected="`pipeline parity BUNDLE`, or `--reference A.json --candidate B.json`, where "
+            "A may be a bundle",
         )
     if junit is not None:
         write_text_atomic(junit, render_junit({"parity": verdict}))

@@ -16,7 +16,7 @@ class Labels(Frozen):
     """List the class names in output order, with those that must never be lost.
 
     `critical` names the classes whose recall is gated on its own. `full_names` maps a label to
-    what a person reads; labels missing there are shown as they are.
+    what a person reads, one line of text; labels missing there are shown as they are.
     """
 
     names: tuple[str, ...] = Field(min_length=2, max_length=10_000)
@@ -33,6 +33,15 @@ class Labels(Frozen):
             repeated = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(f"labels repeat: {', '.join(repeated)}")
         return names
+
+    @field_validator("full_names")
+    @classmethod
+    def _lines(cls, full_names: dict[str, str]) -> dict[str, str]:
+        for label, name in full_names.items():
+            # Files list them a line each, and whoever reads those strips them.
+            if not name or name != name.strip() or name.splitlines() != [name]:
+                raise ValueError(f"the full name {name!r} of {label} is not one line of text")
+        return full_names
 
     @model_validator(mode="after")
     def _known(self) -> Labels:
@@ -60,6 +69,10 @@ class Labels(Frozen):
     def text(self) -> str:
         """Return the content of labels.txt: one label a line, in output order."""
         return "".join(f"{name}\n" for name in self.names)
+
+    def full_names_text(self) -> str:
+        """Return what a person reads for each label, one a line, in output order."""
+        return "".join(f"{self.full_name(name)}\n" for name in self.names)
 
 
 # ISIC 2019 challenge, task 1: the names and the column order of its ground truth.

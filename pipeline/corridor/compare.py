@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.contract.bundle import tflite_file
+from pipeline.contract.bundle import GOLDENS_FILE, tflite_file
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.goldens import load_goldens
+from pipeline.contract.hashing import sha256_file
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.corridor.source import keras_source
 from pipeline.errors import BadInput
+from pipeline.parity.golden_gate import golden_recording, judge_goldens
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
@@ -88,14 +91,28 @@ def judge_model(
 def judge_recordings(
     reference: Path, candidate: Path, thresholds: Thresholds, *, critical: tuple[str, ...] | None
 ) -> Verdict:
-    """Judge one recording file against another.
+    """Judge one recording file against another, or against the goldens of a bundle folder.
 
     Without `critical`, melanoma is critical where the labels have it.
 
     Raises:
-        BadInput: a file is no recording, or the two cannot be compared.
+        BadInput: a file is no recording, the bundle has no goldens, or the two cannot be compared.
     """
+    if reference.is_dir():
+        return _judge_goldens(reference, candidate, critical)
     first, second = Recording.load(reference), Recording.load(candidate)
     if critical is None:
         critical = tuple(name for name in ("MEL",) if name in first.facts.labels)
     return judge(first, second, thresholds, critical=critical)
+
+
+def _judge_goldens(bundle: Path, candidate: Path, critical: tuple[str, ...] | None) -> Verdict:
+    if critical:
+        raise BadInput(
+            "a critical class cannot be judged on goldens, which have no true labels",
+            expected="a recording of a split as --reference",
+            got=f"--critical {' '.join(critical)} and the bundle {bundle}",
+        )
+    goldens = load_goldens(bundle)
+    reference = golden_recording(goldens, goldens_sha256=sha256_file(bundle / GOLDENS_FILE))
+    return judge_goldens(reference, Recording.load(candidate), tolerance=goldens.tolerance)

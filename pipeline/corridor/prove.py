@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
+from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.choices import RuntimeName, Split
-from pipeline.contract.hashing import sha256_file
+from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
@@ -17,6 +18,8 @@ from pipeline.corridor.source import KerasSource
 from pipeline.errors import BadInput, PipelineError
 from pipeline.export.bundle import build
 from pipeline.export.converted import EXPORTER_REVISION
+from pipeline.export.golden_photos import user_photos
+from pipeline.export.goldens import make_goldens
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
@@ -57,18 +60,21 @@ def export_and_prove(
     thresholds: Thresholds,
     *,
     min_runtime: str,
+    golden_photos: Sequence[Path] = (),
     report: Report = silent,
 ) -> Exported:
     """Build a bundle, walk the structure, numbers and task gates, publish or keep it aside.
 
     A published bundle that was made from exactly these inputs and judged by these thresholds is
     returned as it is. A rejected one replaces an earlier rejected one of the same recipe; an
-    earlier published one, proven for its own model, stays.
+    earlier published one, proven for its own model, stays. What is published carries goldens,
+    drawn ones and the user's own `golden_photos` (JPEG).
 
     Raises:
-        BadInput: the model, the dataset or an image is refused.
+        BadInput: the model, the dataset, an image or a golden photo is refused.
         EnvironmentProblem: a tool could not run.
     """
+    photos = user_photos(golden_photos, source.image)
     inputs = {
         "model": sha256_file(source.path),
         "dataset": source.dataset.digest(),
@@ -78,6 +84,7 @@ def export_and_prove(
         "thresholds": thresholds.digest(),
         "min_runtime": min_runtime,
         "exporter": EXPORTER_REVISION,
+        "golden_photos": sha256_json([photo.sha256 for photo in photos]),
     }
     earlier = _published(run.bundle(recipe.name), recipe, inputs)
     if earlier is not None:
@@ -101,11 +108,16 @@ def export_and_prove(
             verdict = _prove(source, staging / MODEL_FILE, run, thresholds, verdict, report)
         verdict = verdict.model_copy(update={"inputs": inputs})
         verdict.save(staging / VERDICT_FILE)
-        published = verdict.passed
+        manifest, published = built.manifest, verdict.passed
+        if published:
+            log = run.logs / f"goldens-{recipe.name}.log"
+            goldens = make_goldens(staging, manifest, photos, log=log, report=report)
+            manifest = manifest.model_copy(update={"files": {**manifest.files, **goldens}})
+            manifest.save(staging / MANIFEST_FILE)
         target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
         publish_dir(staging, target)
     offer = None if published else instead(run, recipe, inputs["model"])
-    return Exported(recipe, target, published, False, verdict, built.manifest, offer)
+    return Exported(recipe, target, published, False, verdict, manifest, offer)
 
 
 def instead(run: RunDir, recipe: Recipe, model_sha256: str) -> str:

@@ -26,8 +26,10 @@ _CONVERTER_PACKAGES = ("tensorflow", "keras")
 _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
 _INT8_REVISION = 3
+# Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
+_BUNDLE_REVISION = 1
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
-EXPORTER_REVISION = f"{REVISION}.{_INT8_REVISION}"
+EXPORTER_REVISION = f"{REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
 # With as many blends of them, a few seconds for each step that is measured.
 _REPAIR_IMAGES = 128
 

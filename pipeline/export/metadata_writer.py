@@ -20,6 +20,9 @@ from pipeline.contract.recipe import Io
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.native import prepare_tflite_support
 
+# Packed beside the labels where they have full names: the metadata's own way of display names.
+FULL_NAMES_FILE = "labels_en.txt"
+FULL_NAMES_LOCALE = "en"
 # The first moment a zip archive can state: a fixed time keeps equal inputs equal in bytes.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -48,8 +51,8 @@ def stored_range(image: ImageContract, io: Io) -> tuple[float, float]:
 def write_metadata_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Copy the flatbuffer `request["model"]` to `request["out"]` with metadata added.
 
-    The request holds model, out, image (contract), labels, io and about. The label file is
-    packed behind the model as a zip archive, the way the Task Library and MediaPipe read it.
+    The request holds model, out, image (contract), labels, io and about. The label files are
+    packed behind the model as a zip archive, the way the Task Library and MediaPipe read them.
 
     Raises:
         EnvironmentProblem: tflite-support cannot be loaded.
@@ -61,17 +64,29 @@ def write_metadata_child(request: dict[str, Any], report: Report) -> dict[str, A
     prepare_tflite_support()
     model = bytearray(Path(request["model"]).read_bytes())
     with tempfile.TemporaryDirectory(prefix="pipeline-labels-") as folder:
-        labels_path = Path(folder) / LABELS_FILE
-        labels_path.write_text(labels.text(), encoding="utf-8")
-        data = _populate(model, image, labels_path, io_type, about)
+        data = _populate(model, image, _label_files(labels, Path(folder)), io_type, about)
     data = _with_fixed_times(data)
     Path(request["out"]).write_bytes(data)
     report(ProgressEvent("describe", 1, 1))
     return {"sha256": sha256_bytes(data), "size_bytes": len(data)}
 
 
+def _label_files(labels: Labels, folder: Path) -> list[tuple[Path, str | None]]:
+    """Write the label files and return each with its locale; clients take the first as labels."""
+    files: list[tuple[Path, str | None]] = [(folder / LABELS_FILE, None)]
+    files[0][0].write_text(labels.text(), encoding="utf-8")
+    if labels.full_names:
+        files.append((folder / FULL_NAMES_FILE, FULL_NAMES_LOCALE))
+        files[1][0].write_text(labels.full_names_text(), encoding="utf-8")
+    return files
+
+
 def _populate(
-    model: bytearray, image: ImageContract, labels_path: Path, io_type: Io, about: About
+    model: bytearray,
+    image: ImageContract,
+    label_files: list[tuple[Path, str | None]],
+    io_type: Io,
+    about: About,
 ) -> bytes:
     from tflite_support import metadata_schema_py_generated as schema
     from tflite_support.metadata_writers import image_classifier, metadata_info
@@ -96,7 +111,10 @@ def _populate(
     output_md = metadata_info.ClassificationTensorMd(
         name=about.output_name,
         description="Probability of each label, in the order of the label file.",
-        label_files=[metadata_info.LabelFileMd(file_path=str(labels_path))],
+        label_files=[
+            metadata_info.LabelFileMd(file_path=str(path), locale=locale)
+            for path, locale in label_files
+        ],
     )
     low, high = {Io.float32: (0.0, 1.0), Io.uint8: (0.0, 255.0), Io.int8: (-128.0, 127.0)}[io_type]
     output_md.min_values, output_md.max_values = [low], [high]

@@ -13,7 +13,7 @@ from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import NOTICE, TensorInfo
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.verdict import Check, Gate, Outcome
-from pipeline.export.metadata_writer import About, stored_range
+from pipeline.export.metadata_writer import FULL_NAMES_FILE, About, stored_range
 from pipeline.tflite.inspect import Inspection, tensor_text
 from pipeline.tflite.runtime_versions import version_key
 
@@ -130,6 +130,13 @@ def _metadata_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
         found.labels == names,
         f"{', '.join(names)} asked, found {', '.join(found.labels) or 'none'}",
     )
+    full_names = tuple(map(asked.labels.full_name, names)) if asked.labels.full_names else ()
+    yield _check(
+        "full names",
+        about.output.display_names == full_names,
+        f"{', '.join(full_names) or 'none'} asked, "
+        f"found {', '.join(about.output.display_names) or 'none'}",
+    )
     channels = asked.image.channels
     for name, stored, wanted in (
         ("mean", about.input.mean, asked.image.mean),
@@ -156,7 +163,12 @@ def _metadata_checks(found: Inspection, asked: Asked) -> Iterator[Check]:
     evidence = f"{len(words)} texts compared" + (f", wrong: {', '.join(wrong)}" if wrong else "")
     yield _check("metadata texts", not wrong, evidence)
     yield _check("notice", NOTICE in about.description, "the description states the notice")
-    yield _check("packed files", about.files == (LABELS_FILE,), f"found {', '.join(about.files)}")
+    packed = (LABELS_FILE, FULL_NAMES_FILE) if full_names else (LABELS_FILE,)
+    yield _check(
+        "packed files",
+        about.files == packed,
+        f"{', '.join(packed)} asked, found {', '.join(about.files)}",
+    )
 
 
 def _recipe_checks(found: Inspection, recipe: Recipe) -> Iterator[Check]:

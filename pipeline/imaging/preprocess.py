@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.image import ImageContract
+from pipeline.errors import BadInput
 from pipeline.imaging.decode import Pixels, decode_file
 
 Float32 = npt.NDArray[np.float32]
@@ -58,6 +60,48 @@ def normalize(levels: Pixels, contract: ImageContract) -> Float32:
     """Map grey levels to model inputs: (level - mean) / std in float32, any shape."""
     mean, std = np.float32(contract.mean), np.float32(contract.std)
     return (levels.astype(np.float32) - mean) / std
+
+
+def input_tensor(
+    levels: Pixels,
+    contract: ImageContract,
+    *,
+    dtype: str,
+    scale: float | None,
+    zero_point: int | None,
+) -> npt.NDArray[Any]:
+    """Return what a model with such an input is fed for these grey levels.
+
+    Args:
+        levels: uint8 array of the contract's size.
+        contract: gives mean and standard deviation.
+        dtype: `uint8`, `float32` or `int8`, the type of the input tensor.
+        scale: of an int8 input, where real = scale * (stored - zero_point); else unused.
+        zero_point: of an int8 input; else unused.
+
+    Returns:
+        array of `dtype` and the shape of `levels`: the levels themselves for uint8, normalized
+        for float32, normalized and quantized half to even for int8.
+
+    Raises:
+        BadInput: another type, or an int8 input without scale and zero point.
+    """
+    if dtype == "uint8":
+        return levels
+    values = normalize(levels, contract)
+    if dtype == "float32":
+        return values
+    if dtype != "int8" or not scale or zero_point is None:
+        raise BadInput(
+            "the model's input is of a kind that cannot be fed",
+            expected="uint8, float32, or int8 with a scale and a zero point",
+            got=f"{dtype}, scale {scale}, zero point {zero_point}",
+        )
+    # float32 and half-to-even, as the device does it: double arithmetic moves bytes by one.
+    steps = np.rint(values / np.float32(scale)) + np.float32(zero_point)
+    info = np.iinfo(np.int8)
+    stored: npt.NDArray[Any] = np.clip(steps, info.min, info.max).astype(np.int8)
+    return stored
 
 
 def load_levels(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:

@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.imaging.decode import Pixels
-from pipeline.imaging.preprocess import normalize
+from pipeline.imaging.preprocess import input_tensor
 
 
 class LiteRt:
@@ -51,25 +51,19 @@ class LiteRt:
     def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Return float32 (1, classes) for the one image in `levels`."""
         (pixels,) = levels
-        self._interpreter.set_tensor(self._input["index"], self._tensor(pixels)[None])
+        scale, zero_point = self._input["quantization"]
+        tensor = input_tensor(
+            pixels,
+            self._image,
+            dtype=np.dtype(self._input["dtype"]).name,
+            scale=scale,
+            zero_point=zero_point,
+        )
+        self._interpreter.set_tensor(self._input["index"], tensor[None])
         self._interpreter.invoke()
         return _dequantize(
             self._interpreter.get_tensor(self._output["index"]), self._output["quantization"]
         )
-
-    def _tensor(self, pixels: Pixels) -> npt.NDArray[Any]:
-        dtype = self._input["dtype"]
-        if dtype == np.uint8:
-            return pixels
-        values = normalize(pixels, self._image)
-        if dtype == np.float32:
-            return values
-        scale, zero_point = self._input["quantization"]
-        # float32 and half-to-even, as the device does it: double arithmetic moves bytes by one.
-        steps = np.rint(values / np.float32(scale)) + np.float32(zero_point)
-        info = np.iinfo(dtype)
-        stored: npt.NDArray[Any] = np.clip(steps, info.min, info.max).astype(dtype)
-        return stored
 
 
 def _only(details: list[dict[str, Any]], which: str, model: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Keep what a runtime answered: probabilities, image ids and where they came from.
 
-A recording is two files of one stem: `.npz` (arrays) and `.json` (facts). Parity compares two
-recordings and imports no framework.
+A recording is two files of one stem: `.npz` (arrays) and `.json` (facts). What a phone shares is
+one JSON file that holds its arrays itself. Parity compares two recordings and imports no framework.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
+from pydantic_core import from_json
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.files import write_bytes_atomic
@@ -22,7 +23,7 @@ from pipeline.contract.hashing import sha256_bytes
 from pipeline.errors import BadInput
 
 
-class RecordingFacts(Frozen):
+class _Origin(Frozen):
     """Say which model answered, through which runtime, on which images.
 
     Latencies are of one inference of one image, without preprocessing, in milliseconds.
@@ -44,7 +45,51 @@ class RecordingFacts(Frozen):
     count: int = Field(ge=1)
     latency_ms_p50: float = Field(ge=0)
     latency_ms_p90: float = Field(ge=0)
+
+
+class RecordingFacts(_Origin):
+    """Say where a recording comes from, and pin its arrays."""
+
     arrays_sha256: str
+
+
+class InlineRecording(_Origin):
+    """Hold a recording as a phone shares it: one JSON, true labels unknown.
+
+    `image_ids` are the SHA-256 of the image files; `probabilities` hold a row for each of them,
+    in the order of `labels`.
+    """
+
+    image_ids: tuple[str, ...]
+    probabilities: tuple[tuple[float, ...], ...]
+
+    def recording(self, where: str) -> Recording:
+        """Return it as any other recording.
+
+        Raises:
+            BadInput: shapes, ids or labels do not fit together.
+        """
+        lengths = {len(row) for row in self.probabilities}
+        if lengths - {len(self.labels)}:
+            raise BadInput(
+                "the recording is inconsistent",
+                where=where,
+                expected=f"{len(self.labels)} probabilities a row, one for each label",
+                got=f"rows of {', '.join(map(str, sorted(lengths)))}",
+            )
+        ids = np.array(self.image_ids, dtype=np.str_)
+        truth = np.full(len(ids), -1, np.int64)
+        # A number beyond float32 becomes infinity, which the gate judges.
+        with np.errstate(over="ignore"):
+            rows = np.array(self.probabilities, np.float32)
+            rows = rows.reshape(len(self.probabilities), len(self.labels))
+        facts = RecordingFacts(
+            **self.model_dump(exclude={"image_ids", "probabilities"}),
+            arrays_sha256=sha256_bytes(_pack(ids, truth, rows)),
+        )
+        recording = Recording(facts, ids, truth, rows)
+        recording.check(where)
+        return recording
 
 
 @dataclass(frozen=True)
@@ -71,11 +116,13 @@ class Recording:
 
     @classmethod
     def load(cls, json_path: Path) -> Recording:
-        """Read a recording back from its JSON file.
+        """Read a recording back from its JSON file, of either form.
 
         Raises:
             BadInput: a file is missing, damaged, or the two do not belong together.
         """
+        if _is_inline(json_path):
+            return InlineRecording.load(json_path).recording(str(json_path))
         facts = RecordingFacts.load(json_path)
         npz_path = json_path.with_suffix(".npz")
         try:
@@ -165,6 +212,15 @@ def make_recording(
     recording = Recording(facts, image_ids, truth, probabilities)
     recording.check(runtime)
     return recording
+
+
+def _is_inline(json_path: Path) -> bool:
+    try:
+        value = from_json(json_path.read_bytes())
+    except (OSError, ValueError):
+        # Whoever reads it next refuses it in words.
+        return False
+    return isinstance(value, dict) and "probabilities" in value
 
 
 def _pack(

@@ -92,6 +92,8 @@ class Inspection(Frozen):
             mean, std = _joined(about.input.mean), _joined(about.input.std)
             rows.append(("normalization", f"{about.input.color}, mean {mean}, std {std}"))
         rows.append(("labels", ", ".join(self.labels) or "none"))
+        if about.output and about.output.display_names:
+            rows.append(("full names", ", ".join(about.output.display_names)))
         return rows
 
 

@@ -54,11 +54,16 @@ class InputMetadata(Frozen):
 
 
 class OutputMetadata(Frozen):
-    """Describe the output; `labels` come from the label file packed in the model."""
+    """Describe the output; `labels` come from the label file packed in the model.
+
+    `display_names` come from the first label file that has a locale: what a person reads for
+    each label, in the same order; empty where there is none.
+    """
 
     name: str
     description: str
     labels: tuple[str, ...]
+    display_names: tuple[str, ...] = ()
     minimum: tuple[float, ...]
     maximum: tuple[float, ...]
 
@@ -119,7 +124,8 @@ def described_model(path: Path) -> DescribedModel:
     model = unpack(data, where=where)
     graph, metadata = describe(model, data), metadata_of(model, data, where=where)
     image = image_contract(graph, metadata, where=where)
-    names = metadata.output.labels if metadata and metadata.output else ()
+    about = metadata.output if metadata else None
+    names = about.labels if about else ()
     shape = graph.outputs[0].shape if len(graph.outputs) == 1 else ()
     if shape != (1, len(names)):
         raise BadInput(
@@ -129,8 +135,18 @@ def described_model(path: Path) -> DescribedModel:
             got=f"{[tuple(info.shape) for info in graph.outputs]} and {len(names)} labels",
             next_step="export it with `pipeline export`, which writes the labels",
         )
+    shown = about.display_names if about else ()
+    if shown and len(shown) != len(names):
+        raise BadInput(
+            "the model's full names do not fit its labels",
+            where=where,
+            expected=f"{len(names)} lines, one for each label",
+            got=f"{len(shown)} lines: {', '.join(shown)}",
+            next_step="export it with `pipeline export`, which writes them",
+        )
+    full_names = {name: full for name, full in zip(names, shown, strict=False) if full != name}
     try:
-        return DescribedModel(image=image, labels=Labels(names=names))
+        return DescribedModel(image=image, labels=Labels(names=names, full_names=full_names))
     except ValidationError as error:
         raise BadInput(
             "the model's label file is not usable", where=where, got=first_problem(error)
@@ -182,14 +198,15 @@ def _input(tensor: Any, schema: Any) -> InputMetadata:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     for unit in tensor.processUnits or ():
-        if unit.optionsType == schema.ProcessUnitOptions.NormalizationOptions:
-            mean, std = _floats(unit.options.mean), _floats(unit.options.std)
+        options = unit.options
+        # A damaged file can name a kind of options and hold none.
+        if options and unit.optionsType == schema.ProcessUnitOptions.NormalizationOptions:
+            mean, std = _floats(options.mean), _floats(options.std)
     if len(mean) != len(std):
         raise ValueError(f"{len(mean)} means and {len(std)} standard deviations")
-    content = tensor.content
-    color = 0
+    content, color = tensor.content, 0
     if content and content.contentPropertiesType == schema.ContentProperties.ImageProperties:
-        color = content.contentProperties.colorSpace
+        color = content.contentProperties.colorSpace if content.contentProperties else 0
     return InputMetadata(
         name=text(tensor.name),
         description=text(tensor.description),
@@ -203,13 +220,20 @@ def _input(tensor: Any, schema: Any) -> InputMetadata:
 
 def _output(tensor: Any, schema: Any, data: bytes, where: str) -> OutputMetadata:
     labels: tuple[str, ...] = ()
+    display_names: tuple[str, ...] = ()
     for file in tensor.associatedFiles or ():
-        if file.type == schema.AssociatedFileType.TENSOR_AXIS_LABELS and not file.locale:
-            labels = _read_labels(data, text(file.name), where)
+        if file.type != schema.AssociatedFileType.TENSOR_AXIS_LABELS:
+            continue
+        lines = _read_labels(data, text(file.name), where)
+        if not file.locale:
+            labels = lines
+        elif not display_names:
+            display_names = lines
     return OutputMetadata(
         name=text(tensor.name),
         description=text(tensor.description),
         labels=labels,
+        display_names=display_names,
         minimum=_floats(tensor.stats.min if tensor.stats else None),
         maximum=_floats(tensor.stats.max if tensor.stats else None),
     )

@@ -124,6 +124,7 @@ def test_the_isic_labels_are_those_of_the_challenge() -> None:
 
 def test_a_label_without_a_full_name_is_shown_as_it_is() -> None:
     assert Labels(names=("a", "b")).full_name("b") == "b"
+    assert Labels(names=("a", "b"), full_names={"a": "Ay"}).full_names_text() == "Ay\nb\n"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,9 @@ def test_a_label_without_a_full_name_is_shown_as_it_is() -> None:
         {"names": ("a", "../b")},
         {"names": ("a", "b"), "critical": ("c",)},
         {"names": ("a", "b"), "full_names": {"c": "sea"}},
+        {"names": ("a", "b"), "full_names": {"a": ""}},
+        {"names": ("a", "b"), "full_names": {"a": " ay"}},
+        {"names": ("a", "b"), "full_names": {"a": "ay\u2028bee"}},
     ],
 )
 def test_labels_that_are_no_label_set_are_refused(fields: dict[str, Any]) -> None:

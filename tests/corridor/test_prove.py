@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from pipeline.contract.bundle import load_bundle
+from pipeline.contract.goldens import load_goldens
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
@@ -28,10 +30,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     return RunDir(tmp_path_factory.mktemp("run"))
 
 
-def export(run: RunDir, recipe: Recipe = FLOAT16, thresholds: Thresholds = EASY) -> Exported:
+def export(
+    run: RunDir,
+    recipe: Recipe = FLOAT16,
+    thresholds: Thresholds = EASY,
+    golden_photos: Sequence[Path] = (),
+) -> Exported:
     made = samples()
     source = KerasSource(made.models["good"], IMAGE, NOTHING_CRITICAL, made.dataset, None)
-    return export_and_prove(source, recipe, run, thresholds, min_runtime="2.16.0")
+    return export_and_prove(
+        source, recipe, run, thresholds, min_runtime="2.16.0", golden_photos=golden_photos
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +61,7 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
         "recipe.json",
         "manifest.json",
         "verdict.json",
+        "goldens",
     }
     verdict = Verdict.load(published.folder / "verdict.json")
     assert verdict == published.verdict
@@ -78,6 +88,7 @@ def test_other_thresholds_are_judged_anew_and_a_failure_is_kept_aside(
     assert failed.verdict.outcome is Outcome.failed
     assert failed.folder == run.rejected("float16")
     assert (failed.folder / "model.tflite").is_file()
+    assert not (failed.folder / "goldens").exists()
     refusal = failed.refusal()
     assert isinstance(refusal, GateFailed)
     assert "mean_probability_difference" in str(refusal)
@@ -112,16 +123,16 @@ def test_a_file_that_fails_its_structure_is_never_run(run: RunDir) -> None:
 
 def test_equal_inputs_give_equal_bundles(run: RunDir, published: Exported, tmp_path: Path) -> None:
     other = export(RunDir(tmp_path))
-    for name in ("model.tflite", "labels.txt", "manifest.json"):
+    for name in ("model.tflite", "labels.txt", "manifest.json", "goldens/goldens.json"):
         assert (other.folder / name).read_bytes() == (published.folder / name).read_bytes()
 
 
 def test_an_edited_bundle_is_refused(published: Exported, tmp_path: Path) -> None:
-    for path in published.folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "labels.txt").write_text("BLUE\nGREEN\nRED\n", encoding="utf-8")
+    copy = shutil.copytree(published.folder, tmp_path / "copy")
+    load_bundle(copy)
+    (copy / "labels.txt").write_text("BLUE\nGREEN\nRED\n", encoding="utf-8")
     with pytest.raises(BadInput, match="differs from its manifest"):
-        load_bundle(tmp_path)
+        load_bundle(copy)
 
 
 def test_a_verdict_cannot_be_turned_into_a_pass_by_hand(run: RunDir, tmp_path: Path) -> None:
@@ -134,7 +145,46 @@ def test_a_verdict_cannot_be_turned_into_a_pass_by_hand(run: RunDir, tmp_path: P
         Verdict.load(forged)
 
 
-@pytest.mark.parametrize("name", ["labels.txt", "model.tflite", "verdict.json", "manifest.json"])
+def test_a_bundle_carries_goldens_that_its_manifest_pins(published: Exported) -> None:
+    goldens = load_goldens(published.folder)
+    assert goldens.model_sha256 == published.manifest.files["model.tflite"].sha256
+    assert goldens.labels == LABELS.names
+    listed = {name for name in published.manifest.files if name.startswith("goldens/")}
+    assert listed == {f"goldens/{one.file}" for one in goldens.goldens} | {"goldens/goldens.json"}
+    assert {path.name for path in (published.folder / "goldens").iterdir()} == {
+        name.removeprefix("goldens/") for name in listed
+    }
+    assert not any("user" in name for name in listed)
+
+
+def test_photos_of_a_user_are_goldens_too_and_other_ones_are_another_export(
+    tmp_path: Path,
+) -> None:
+    run, dataset = RunDir(tmp_path), samples().dataset
+    one, other = (dataset.file(image) for image in dataset.images[:2])
+    first = export(run, golden_photos=[one])
+    assert (first.folder / "goldens" / "user-1.jpg").read_bytes() == one.read_bytes()
+    assert "user-1.jpg" in [golden.file for golden in load_goldens(first.folder).goldens]
+    assert export(run, golden_photos=[one]).resumed
+    second = export(run, golden_photos=[other])
+    assert not second.resumed
+    assert (second.folder / "goldens" / "user-1.jpg").read_bytes() == other.read_bytes()
+    with pytest.raises(BadInput, match="cannot read the golden photo"):
+        export(run, golden_photos=[tmp_path / "missing.jpg"])
+    assert load_goldens(second.folder), "the published one stays"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "labels.txt",
+        "model.tflite",
+        "verdict.json",
+        "manifest.json",
+        "goldens/goldens.json",
+        "goldens/black.jpg",
+    ],
+)
 def test_a_published_bundle_that_was_edited_is_made_again(
     run: RunDir, published: Exported, name: str
 ) -> None:

@@ -25,6 +25,8 @@ from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 
 IMAGE = ImageContract(height_px=32, width_px=32)
 LABELS = Labels(names=("RED", "GREEN", "BLUE"), critical=("RED",))
+# GREEN is shown as it is.
+NAMED = LABELS.model_copy(update={"full_names": {"RED": "Rosso è bello", "BLUE": "Deep blue"}})
 REPAIRED = (Step.ranges, Step.bias_correction, Step.rounding, Step.equalization)
 RECIPES = tuple(
     Recipe(
@@ -58,13 +60,17 @@ ABOUT = About(
 
 @dataclass(frozen=True)
 class Samples:
-    """Name the files: `models` by kind, `converted` and `described` by recipe name."""
+    """Name the files: `models` by kind, the others by recipe name.
+
+    `described` files carry `LABELS`, `named` ones `NAMED`.
+    """
 
     folder: Path
     dataset: DatasetManifest
     models: dict[str, Path]
     converted: dict[str, Path]
     described: dict[str, Path]
+    named: dict[str, Path]
     again: Path
 
 
@@ -87,13 +93,25 @@ def samples() -> Samples:
     names = [recipe.name for recipe in RECIPES]
     converted = {name: folder / f"{name}.tflite" for name in names}
     described = {name: folder / f"{name}-described.tflite" for name in names}
+    named = {name: folder / f"{name}-named.tflite" for name in names}
     run_child(
         "tests.export.samples:describe_child",
-        {name: [str(converted[name]), str(described[name])] for name in names},
+        {
+            "files": [
+                {
+                    "model": str(converted[recipe.name]),
+                    "out": str(out[recipe.name]),
+                    "labels": labels.model_dump(mode="json"),
+                    "io": str(recipe.io),
+                }
+                for recipe in RECIPES
+                for out, labels in ((described, LABELS), (named, NAMED))
+            ]
+        },
         env=TFLITE_SUPPORT_ENV,
     )
     models = {path.stem: path for path in folder.glob("*.keras")}
-    return Samples(folder, dataset, models, converted, described, folder / "again.tflite")
+    return Samples(folder, dataset, models, converted, described, named, folder / "again.tflite")
 
 
 def make_dataset(folder: Path) -> DatasetManifest:
@@ -212,15 +230,11 @@ def describe_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Write metadata into each file."""
     from pipeline.export.metadata_writer import write_metadata_child
 
-    io_of = {recipe.name: recipe.io for recipe in RECIPES}
-    for name, (model, out) in request.items():
+    for file in request["files"]:
         write_metadata_child(
             {
-                "model": model,
-                "out": out,
+                **file,
                 "image": IMAGE.model_dump(mode="json"),
-                "labels": LABELS.model_dump(mode="json"),
-                "io": str(io_of[name]),
                 "about": ABOUT.model_dump(mode="json"),
             },
             report,

@@ -14,7 +14,7 @@ from pipeline.contract.recipe import Recipe
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.export.readback import Asked, delegation_checks, read_back
 from pipeline.tflite.inspect import inspect_bytes
-from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, RECIPES, Samples
+from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, NAMED, RECIPES, Samples
 
 
 def asked(recipe: Recipe = INT8, **changes: Any) -> Asked:
@@ -39,11 +39,13 @@ def edited(data: bytes, edit: Callable[[Any], None]) -> bytes:
     return with_labels(bytes(builder.Output()), labels)
 
 
-def with_labels(model: bytes, labels: bytes) -> bytes:
+def with_labels(model: bytes, labels: bytes, full_names: bytes | None = None) -> bytes:
     stream = io.BytesIO(model)
     stream.seek(0, io.SEEK_END)
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr("labels.txt", labels)
+        if full_names is not None:
+            archive.writestr("labels_en.txt", full_names)
     return stream.getvalue()
 
 
@@ -77,6 +79,21 @@ def test_reordered_labels_are_caught(int8: bytes) -> None:
 def test_one_label_less_is_caught(int8: bytes) -> None:
     start = int8.index(b"PK\x03\x04")
     assert broken(with_labels(int8[:start], b"RED\nGREEN\n"), asked()) == ["labels"]
+
+
+def test_full_names_are_read_back(samples: Samples) -> None:
+    named = samples.named[INT8.name].read_bytes()
+    assert broken(named, asked(labels=NAMED)) == []
+    assert broken(named, asked()) == ["full names", "packed files"]
+    described = samples.described[INT8.name].read_bytes()
+    assert broken(described, asked(labels=NAMED)) == ["full names", "packed files"]
+
+
+def test_full_names_in_another_order_are_caught(samples: Samples) -> None:
+    named = samples.named[INT8.name].read_bytes()
+    start, labels = named.index(b"PK\x03\x04"), LABELS.text().encode()
+    swapped = with_labels(named[:start], labels, b"Deep blue\nGREEN\nRosso\n")
+    assert broken(swapped, asked(labels=NAMED)) == ["full names"]
 
 
 def test_another_normalization_is_caught(samples: Samples) -> None:

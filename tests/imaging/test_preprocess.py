@@ -15,6 +15,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.imaging.decode import decode_bytes
 from pipeline.imaging.preprocess import (
+    input_tensor,
     load_levels,
     normalize,
     resize_bilinear,
@@ -118,6 +119,49 @@ def test_normalizing_spans_minus_one_to_one() -> None:
 def test_normalizing_follows_the_contract() -> None:
     contract = ImageContract(mean=0.0, std=255.0)
     assert normalize(np.array([0, 255], np.uint8), contract).tolist() == [0.0, 1.0]
+
+
+def test_a_tensor_is_what_its_type_says() -> None:
+    contract = ImageContract()
+    levels = noise(4, 5)
+    whole = input_tensor(levels, contract, dtype="uint8", scale=1 / 127.5, zero_point=128)
+    assert np.array_equal(whole, levels)
+    floats = input_tensor(levels, contract, dtype="float32", scale=None, zero_point=None)
+    assert floats.dtype == np.float32
+    assert np.array_equal(floats, normalize(levels, contract))
+
+
+def test_an_int8_tensor_is_quantized_in_float32_half_to_even_and_clipped() -> None:
+    contract = ImageContract(mean=0.0, std=1.0)
+    levels = np.array([0, 1, 2, 3, 5, 255], np.uint8)
+    stored = input_tensor(levels, contract, dtype="int8", scale=2.0, zero_point=-3)
+    assert stored.dtype == np.int8
+    assert stored.tolist() == [-3, -3, -2, -1, -1, 125]
+    low = input_tensor(levels, contract, dtype="int8", scale=1.0, zero_point=-128)
+    assert low.tolist() == [-128, -127, -126, -125, -123, 127]
+    high = input_tensor(levels, contract, dtype="int8", scale=0.5, zero_point=100)
+    assert high.tolist() == [100, 102, 104, 106, 110, 127]
+
+
+def test_an_int8_tensor_is_not_quantized_in_double_precision() -> None:
+    every, scale = np.arange(256, dtype=np.uint8), float(F(2 / 255))
+    stored = input_tensor(every, ImageContract(), dtype="int8", scale=scale, zero_point=0)
+    slow = [round(float(F(F(F(level) - F(127.5)) / F(127.5)) / F(scale))) for level in range(256)]
+    assert stored.tolist() == np.clip(slow, -128, 127).tolist()
+    double = np.rint((every - 127.5) / 127.5 / scale).clip(-128, 127)
+    assert (stored != double).sum() == 64, "every level lies between two steps"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point"),
+    [("int16", 1.0, 0), ("int8", None, None), ("int8", 0.0, 0), ("int8", 1.0, None)],
+)
+def test_an_input_that_cannot_be_fed_is_refused(
+    dtype: str, scale: float | None, zero_point: int | None
+) -> None:
+    with pytest.raises(BadInput, match="cannot be fed") as caught:
+        input_tensor(noise(2, 2), ImageContract(), dtype=dtype, scale=scale, zero_point=zero_point)
+    assert dtype in str(caught.value.got)
 
 
 def test_a_file_and_its_bytes_give_the_same_levels(tmp_path: Path) -> None:

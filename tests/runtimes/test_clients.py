@@ -31,6 +31,13 @@ def test_the_task_library_and_mediapipe_classify_jpegs_as_litert_does(name: str)
         np.testing.assert_allclose(client.probabilities, litert.probabilities, atol=2.1 / 256)
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_full_names_in_the_file_change_no_answer(runtime: RuntimeName) -> None:
+    plain = answers(runtime, samples().described["float16"])
+    named = answers(runtime, samples().named["float16"])
+    np.testing.assert_array_equal(named.probabilities, plain.probabilities)
+
+
 def test_keras_and_the_float_file_answer_the_same() -> None:
     keras = answers(RuntimeName.keras, samples().models["good"])
     litert = answers(RuntimeName.litert, samples().described["none"])

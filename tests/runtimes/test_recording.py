@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +90,96 @@ def test_latency_percentiles_are_of_the_measured_times() -> None:
     facts = recording(3, latencies_ms=np.array([1.0, 2.0, 100.0])).facts
     assert facts.latency_ms_p50 == 2.0
     assert facts.latency_ms_p90 == pytest.approx(80.4)
+
+
+def inline(**changes: Any) -> dict[str, Any]:
+    """Return what a phone shares."""
+    value: dict[str, Any] = {
+        "schema_version": 1,
+        "kind": "recording",
+        "runtime": "android",
+        "runtime_version": "2.16.1",
+        "model_sha256": "ab" * 32,
+        "image_contract_sha256": "cd" * 32,
+        "labels": ["a", "b", "c"],
+        "dataset_sha256": "ef" * 32,
+        "split": "goldens",
+        "threads": 2,
+        "host": "Google Pixel 8, Android 15 (API 35), arm64-v8a",
+        "count": 2,
+        "latency_ms_p50": 12.3,
+        "latency_ms_p90": 14.0,
+        "image_ids": ["1" * 64, "2" * 64],
+        "probabilities": [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]],
+    }
+    return {key: one for key, one in (value | changes).items() if one is not None}
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "phone.json"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_one_file_of_a_phone_is_a_recording(tmp_path: Path) -> None:
+    loaded = Recording.load(written(tmp_path, json.dumps(inline())))
+    assert loaded.facts.runtime == "android"
+    assert loaded.facts.latency_ms_p90 == 14.0
+    assert loaded.image_ids.tolist() == ["1" * 64, "2" * 64]
+    assert loaded.truth.tolist() == [-1, -1]
+    assert loaded.probabilities.dtype == np.float32
+    assert loaded.probabilities.tolist() == np.float32(inline()["probabilities"]).tolist()
+    loaded.save(tmp_path / "two" / "files.json")
+    again = Recording.load(tmp_path / "two" / "files.json")
+    assert again.facts == loaded.facts
+    np.testing.assert_array_equal(again.probabilities, loaded.probabilities)
+
+
+def test_a_value_beyond_float32_is_left_to_the_gate(tmp_path: Path) -> None:
+    rows = [[1e300, 0.2, 0.1], [0.1, 0.8, 0.1]]
+    loaded = Recording.load(written(tmp_path, json.dumps(inline(probabilities=rows))))
+    assert np.isinf(loaded.probabilities[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"probabilities": [[0.7, 0.2, 0.1]]}, "shape (1, 3)"),
+        ({"probabilities": []}, "shape (0, 3)"),
+        ({"probabilities": [[0.7, 0.3], [0.5, 0.5]]}, "rows of 2"),
+        ({"probabilities": [[0.7, 0.2, 0.1], [0.5]]}, "rows of 1, 3"),
+        ({"probabilities": [[0.7, 0.2, "x"], [0.1, 0.8, 0.1]]}, "probabilities.0.2"),
+        ({"probabilities": [[float("nan"), 0.2, 0.1], [0.1, 0.8, 0.1]]}, "finite"),
+        ({"image_ids": ["1" * 64]}, "as many ids"),
+        ({"image_ids": ["1" * 64] * 2}, "an image id repeats"),
+        ({"labels": []}, "rows of 3"),
+        ({"count": 0}, "count"),
+        ({"kind": "goldens"}, "kind"),
+        ({"schema_version": 2}, "schema_version"),
+        ({"model_sha256": None}, "model_sha256"),
+        ({"image_ids": None}, "image_ids"),
+        ({"probabilities": None}, "arrays_sha256"),
+        ({"arrays_sha256": "0" * 64}, "arrays_sha256"),
+        ({"latency_ms_p50": -1.0}, "latency_ms_p50"),
+    ],
+)
+def test_a_damaged_file_of_a_phone_is_refused(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    path = written(tmp_path, json.dumps(inline(**changes)))
+    with pytest.raises(BadInput) as refused:
+        Recording.load(path)
+    assert words in str(refused.value)
+    assert refused.value.where == str(path)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 40, 400, -1])
+def test_half_a_file_of_a_phone_is_refused(tmp_path: Path, keep: int) -> None:
+    with pytest.raises(BadInput, match="not a valid"):
+        Recording.load(written(tmp_path, json.dumps(inline())[:keep]))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[1, 2]", "\ufffe", '"probabilities"'])
+def test_json_that_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadInput, match="not a valid"):
+        Recording.load(written(tmp_path, text))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.errors import BadInput
 from pipeline.tflite.inspect import inspect_bytes, inspect_file
 from pipeline.tflite.metadata import described_model
-from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, RECIPES, Samples
+from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, NAMED, RECIPES, Samples
 from tests.export.samples import samples as make_samples
 
 NAMES = tuple(recipe.name for recipe in RECIPES)
@@ -172,6 +172,36 @@ def test_a_damaged_label_file_is_refused(samples: Samples) -> None:
     with pytest.raises(BadInput, match="metadata of the") as caught:
         inspect_bytes(bytes(data), where="test")
     assert "labels.txt" in str(caught.value.got)
+
+
+def test_the_file_alone_says_the_full_names(samples: Samples) -> None:
+    described = described_model(samples.named["float16"]).labels
+    assert described.names == NAMED.names
+    assert described.full_names == NAMED.full_names
+    facts = dict(inspect_file(samples.named["float16"]).facts())
+    assert facts["full names"] == "Rosso è bello, GREEN, Deep blue"
+    assert described_model(samples.described["float16"]).labels.full_names == {}
+    assert "full names" not in dict(inspect_file(samples.described["float16"]).facts())
+
+
+@pytest.mark.parametrize(
+    ("full_names", "words"),
+    [("Red\nGreen\n", "full names do not fit its labels"), (None, "is damaged")],
+)
+def test_full_names_that_do_not_fit_or_are_missing_are_refused(
+    samples: Samples, tmp_path: Path, full_names: str | None, words: str
+) -> None:
+    data = samples.named["float16"].read_bytes()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        start = min(member.header_offset for member in archive.infolist())
+    path = tmp_path / "model.tflite"
+    path.write_bytes(data[:start])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", LABELS.text())
+        if full_names is not None:
+            archive.writestr("labels_en.txt", full_names)
+    with pytest.raises(BadInput, match=words):
+        described_model(path)
 
 
 def test_labels_that_do_not_fit_the_output_are_refused(samples: Samples, tmp_path: Path) -> None:

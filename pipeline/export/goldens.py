@@ -1,0 +1,141 @@
+"""Make a bundle's goldens: photos, and what the host's pixels, tensors and answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract.bundle import GOLDENS_FILE, GOLDENS_FOLDER, MODEL_FILE
+from pipeline.contract.choices import Quantize, RuntimeName
+from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.goldens import Golden, Goldens
+from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.manifest import BundleManifest, FileEntry, package_versions
+from pipeline.export.golden_photos import GoldenPhoto, synthetic_photos
+from pipeline.imaging.decode import Pixels, decode_bytes
+from pipeline.imaging.preprocess import input_tensor, to_levels
+from pipeline.progress import Report, silent
+from pipeline.runtimes.ask import ask
+
+# How far a phone's probability may be from the host's. Floats differ by the order in which a
+# kernel sums, which is 1e-7, and by a JPEG decoder that is a level off here and there: every
+# pixel off by up to one moved a small untrained net by 0.004. Where activations are rounded to
+# 8 bits, kernels of different processors round some of them to the other side, each layer
+# carries that on, and the output itself may have steps of 1/256; this allows twelve.
+_FLOAT_TOLERANCE = 0.005
+_EIGHT_BIT_TOLERANCE = 0.05
+_TOLERANCE = {
+    Quantize.none: _FLOAT_TOLERANCE,
+    Quantize.float16: _FLOAT_TOLERANCE,
+    Quantize.dynamic: _EIGHT_BIT_TOLERANCE,
+    Quantize.int8: _EIGHT_BIT_TOLERANCE,
+}
+# JPEG decoders are a level or so apart in single pixels, and less in the mean of a cell; a wrong
+# orientation, crop or colour order is tens of levels off.
+NEAR_LEVELS = 1.0
+_GRID = 4
+_RUNTIME_PACKAGE = "ai-edge-litert"
+
+
+def make_goldens(
+    folder: Path,
+    manifest: BundleManifest,
+    photos: Iterable[GoldenPhoto] = (),
+    *,
+    log: Path | None = None,
+    report: Report = silent,
+) -> dict[str, FileEntry]:
+    """Write goldens/*.jpg and goldens/goldens.json into a bundle's folder.
+
+    Args:
+        folder: holds the finished model.tflite.
+        manifest: says what the model takes and answers, and how it was quantized.
+        photos: the user's own, beside the synthetic ones.
+        log: where the runtime's output goes.
+        report: receives progress.
+
+    Returns:
+        Each written file, by its name inside the bundle, for the manifest.
+
+    Raises:
+        BadInput: the model is refused, or its input cannot be fed.
+        EnvironmentProblem: the runtime is not installed, or its process died.
+    """
+    chosen = (*synthetic_photos(manifest.image), *photos)
+    names = [f"{GOLDENS_FOLDER}/{photo.file}" for photo in chosen]
+    for name, photo in zip(names, chosen, strict=True):
+        write_bytes_atomic(folder / name, photo.data)
+    answers = ask(
+        RuntimeName.litert,
+        folder / MODEL_FILE,
+        [(folder / name, photo.sha256) for name, photo in zip(names, chosen, strict=True)],
+        image=manifest.image,
+        labels=manifest.labels.names,
+        threads=1,
+        log=log,
+        report=report,
+    )
+    Goldens(
+        model_sha256=manifest.files[MODEL_FILE].sha256,
+        image_contract_sha256=manifest.image.digest(),
+        labels=manifest.labels.names,
+        tolerance=_TOLERANCE[manifest.recipe.quantize],
+        near_levels=NEAR_LEVELS,
+        runtime=str(RuntimeName.litert),
+        runtime_version=package_versions(_RUNTIME_PACKAGE)[_RUNTIME_PACKAGE],
+        goldens=tuple(
+            _golden(photo, manifest, row)
+            for photo, row in zip(chosen, answers.probabilities.tolist(), strict=True)
+        ),
+    ).save(folder / GOLDENS_FILE)
+    return {name: FileEntry.of(folder / name) for name in (*names, GOLDENS_FILE)}
+
+
+def _golden(photo: GoldenPhoto, manifest: BundleManifest, probabilities: list[float]) -> Golden:
+    pixels = decode_bytes(photo.data, manifest.image, where=photo.file)
+    levels = to_levels(pixels, manifest.image)
+    (fed,) = manifest.inputs
+    tensor = input_tensor(
+        levels, manifest.image, dtype=fed.dtype, scale=fed.scale, zero_point=fed.zero_point
+    )
+    return Golden(
+        file=photo.file,
+        sha256=photo.sha256,
+        about=photo.about,
+        width_px=pixels.shape[1],
+        height_px=pixels.shape[0],
+        pixels_sha256=sha256_bytes(pixels.tobytes()),
+        tensor_sha256=sha256_bytes(_little_endian(tensor).tobytes()),
+        cell_means=cell_means(levels),
+        probabilities=dict(zip(manifest.labels.names, probabilities, strict=True)),
+    )
+
+
+def _little_endian(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return tensor.astype(tensor.dtype.newbyteorder("<"))
+
+
+def cell_means(levels: Pixels) -> tuple[tuple[float, float, float], ...]:
+    """Average each channel over a 4 x 4 grid of a picture, rows first; see `Golden`.
+
+    Args:
+        levels: uint8 array (height, width, 3), 0 to 255.
+
+    Returns:
+        16 means of red, green and blue, rounded to three decimals.
+    """
+    height, width = levels.shape[:2]
+    means = []
+    for row in range(_GRID):
+        for column in range(_GRID):
+            cell = levels[
+                row * height // _GRID : (row + 1) * height // _GRID,
+                column * width // _GRID : (column + 1) * width // _GRID,
+            ]
+            red, green, blue = np.round(cell.mean(axis=(0, 1), dtype=np.float64), 3).tolist()
+            means.append((red, green, blue))
+    return tuple(means)
