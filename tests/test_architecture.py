@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pipeline"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-STAGES = ("data", "training", "export", "parity", "report", "prediction")
+STAGES = ("data", "training", "export", "parity", "report", "prediction", "android")
 # From the top of the house to its ground. A room may import its own floor only from within, and
 # any floor below.
 FLOORS: tuple[tuple[str, ...], ...] = (

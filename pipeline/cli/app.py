@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import corridor, data, debug, export, look, prove, train
+from pipeline.cli import android, corridor, data, debug, export, look, prove, train
 from pipeline.cli.output import Boundary
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("parity")(prove.parity)
 app.command("record")(prove.record)
+app.add_typer(android.app, name="android")
 app.command("inspect")(look.inspect)
 app.command("debug")(debug.debug)
 app.command("predict")(look.predict)

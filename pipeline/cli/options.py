@@ -40,6 +40,12 @@ ToleranceOption = Annotated[
 JunitOption = Annotated[
     Path | None, typer.Option("--junit", help="Also write the checks as a JUnit XML file.")
 ]
+ProjectOption = Annotated[
+    Path,
+    typer.Option(
+        "--project", envvar="PIPELINE_ANDROID_PROJECT", help="Folder of the Android project."
+    ),
+]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, max=64, help="CPU threads.")]
 
 DEFAULT_RUN_DIR = Path("artifacts/run")

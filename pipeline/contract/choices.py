@@ -37,6 +37,8 @@ class RuntimeName(StrEnum):
     litert = "litert"
     task_library = "task-library"
     mediapipe = "mediapipe"
+    android = "android"
+    android_arm64 = "android-arm64"
 
 
 class Repair(StrEnum):

@@ -101,16 +101,23 @@ class RunDir:
 
     def _recover(self) -> None:
         for parent in (self.root, self.root / "bundles", self.root / "rejected"):
-            if not parent.is_dir():
-                continue
-            for old in parent.glob(f"{_REPLACED}*"):
-                target = parent / old.name.removeprefix(_REPLACED)
-                if target.exists():
-                    shutil.rmtree(old)
-                else:
-                    old.rename(target)
-            for staging in parent.glob(f"{_STAGING}*"):
-                shutil.rmtree(staging)
+            if parent.is_dir():
+                recover(parent)
+
+
+def recover(parent: Path) -> None:
+    """Put back what a killed `publish_dir` left aside in `parent`, and clear its staging folders.
+
+    Only for who holds the right to write there: a staging folder in use would be cleared too.
+    """
+    for old in parent.glob(f"{_REPLACED}*"):
+        target = parent / old.name.removeprefix(_REPLACED)
+        if target.exists():
+            shutil.rmtree(old)
+        else:
+            old.rename(target)
+    for staging in parent.glob(f"{_STAGING}*"):
+        shutil.rmtree(staging)
 
 
 @contextmanager

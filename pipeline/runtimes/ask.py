@@ -20,6 +20,13 @@ from pipeline.contract.manifest import package_versions
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput, EnvironmentProblem, PipelineError, from_dict
 from pipeline.progress import Report, silent
+from pipeline.runtimes.android_host import (
+    ANDROID,
+    ask_host,
+    find_host,
+    refused_images,
+    to_arrays,
+)
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.runtimes.recording import Recording, make_recording
 
@@ -65,6 +72,10 @@ def ask(
     """
     require(runtime)
     model_sha256 = _hash_model(model)
+    if runtime in ANDROID:
+        return _ask_android(
+            runtime, model, images, model_sha256, image, labels, threads, collect_bad, log, report
+        )
     with tempfile.TemporaryDirectory(prefix="pipeline-answers-") as folder:
         out = Path(folder) / "answers.npz"
         result = run_child(
@@ -127,7 +138,7 @@ def record(
             expected=", ".join(dataset.labels.names),
             got=", ".join(labels.names),
         )
-    runtime_version = package_versions(_PACKAGE[runtime])[_PACKAGE[runtime]]
+    runtime_version, code = _version(runtime)
     model_sha256 = _hash_model(model)
     dataset_sha256 = dataset.digest()
     unique = {entry.sha256: entry for entry in chosen}
@@ -141,6 +152,7 @@ def record(
             split,
             threads,
             platform.machine(),
+            *code,
         ]
     )
     path = run.recordings / f"{runtime}-{split}-{key[:16]}.json"
@@ -167,7 +179,7 @@ def record(
         dataset_sha256=dataset_sha256,
         split=split,
         threads=threads,
-        host=f"{platform.system()}-{platform.machine()}",
+        host=_host(runtime),
         latencies_ms=answers.latencies_ms,
         image_ids=np.array(list(unique), dtype=np.str_),
         truth=np.array([labels.index(e.label) for e in unique.values()], dtype=np.int64),
@@ -178,17 +190,63 @@ def record(
 
 
 def require(runtime: RuntimeName) -> None:
-    """Check that the package of a runtime is installed, without importing it.
+    """Check that the package of a runtime is installed, or its host built, without importing it.
 
     Raises:
         EnvironmentProblem: it is not.
     """
+    if runtime in ANDROID:
+        find_host(runtime)
+        return
     package = _PACKAGE[runtime]
     if package_versions(package)[package] == "absent":
         raise EnvironmentProblem(
             f"the runtime {runtime} needs the package {package}, which is not installed",
             next_step=f"uv pip install {package}",
         )
+
+
+def _version(runtime: RuntimeName) -> tuple[str, list[str]]:
+    """Return a runtime's version, and what else of it decides an answer."""
+    if runtime in ANDROID:
+        host = find_host(runtime)
+        return host.runtime_version, [host.digest_of_sources()]
+    package = _PACKAGE[runtime]
+    return package_versions(package)[package], []
+
+
+def _host(runtime: RuntimeName) -> str:
+    if runtime is RuntimeName.android_arm64:
+        return f"{platform.system()}-aarch64, emulated on {platform.machine()}"
+    return f"{platform.system()}-{platform.machine()}"
+
+
+def _ask_android(
+    runtime: RuntimeName,
+    model: Path,
+    images: list[tuple[Path, str | None]],
+    model_sha256: str,
+    image: ImageContract,
+    labels: tuple[str, ...],
+    threads: int,
+    collect_bad: bool,
+    log: Path | None,
+    report: Report,
+) -> Answers:
+    found = ask_host(
+        runtime,
+        model,
+        images,
+        image=image,
+        labels=labels,
+        threads=threads,
+        collect_bad=collect_bad,
+        log=log,
+        report=report,
+    )
+    if found.model_sha256 != model_sha256:
+        raise BadInput("the model file changed while it was being used", where=str(model))
+    return Answers(*to_arrays(found, len(labels)), refused_images(found, images))
 
 
 def _hash_model(model: Path) -> str:

@@ -1,0 +1,49 @@
+"""Find the Android project and read what it promises."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import BadInput
+
+_VERSIONS = Path("gradle") / "libs.versions.toml"
+_PROMISED = "tflite-checked"
+
+
+@dataclass(frozen=True)
+class AndroidProject:
+    """Name the places of an Android project that the pipeline reads and writes."""
+
+    root: Path
+
+    @property
+    def model(self) -> Path:
+        """Return the assets folder that holds the one installed model."""
+        return self.root / "app" / "src" / "main" / "assets" / "model"
+
+    def promised_runtime(self) -> str:
+        """Return the newest TFLite runtime whose operators the app promises, as `2.16.1`.
+
+        Raises:
+            BadInput: this is not the Android project, or its version catalogue lacks the entry.
+        """
+        path = self.root / _VERSIONS
+        try:
+            promised = tomllib.loads(path.read_text(encoding="utf-8"))["versions"][_PROMISED]
+        except FileNotFoundError as error:
+            raise BadInput(
+                "this folder is not the Android project",
+                where=str(self.root),
+                expected=f"a folder with {_VERSIONS}",
+                next_step="give it with --project DIR",
+            ) from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+            raise BadInput(
+                "the version catalogue of the Android project cannot be read",
+                where=str(path),
+                expected=f"[versions] with {_PROMISED}",
+                got=repr(error),
+            ) from error
+        return str(promised)
