@@ -1,0 +1,134 @@
+"""Install bundles into a project's assets: whole, proven, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pipeline.android.install import install
+from pipeline.android.project import AndroidProject
+from pipeline.contract.verdict import Outcome
+from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
+from tests.android.bundles import HOSTILE, Hostile, verdict, whole_bundle
+from tests.commands import Call
+from tests.commands import call as call
+from tests.export.samples import RECIPES
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUE = "gradle/libs.versions.toml"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> AndroidProject:
+    folder = tmp_path / "project" / "gradle"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "android_demo" / CATALOGUE, folder)
+    return AndroidProject(tmp_path / "project")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return whole_bundle(tmp_path / "bundle")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_every_recipe_installs_byte_for_byte(
+    tmp_path: Path, project: AndroidProject, recipe: object
+) -> None:
+    bundle = whole_bundle(tmp_path / "any", recipe)  # type: ignore[arg-type]
+    installed = install(bundle, project)
+    assert installed.folder == project.root / "app/src/main/assets/model"
+    assert contents(installed.folder) == contents(bundle)
+    assert "goldens/goldens.json" in contents(installed.folder)
+    assert installed.size_bytes == sum(map(len, contents(bundle).values()))
+
+
+def test_installing_again_replaces_what_was_there(
+    project: AndroidProject, bundle: Path, tmp_path: Path
+) -> None:
+    install(whole_bundle(tmp_path / "first", RECIPES[0]), project)
+    (project.model / "left-over.txt").write_text("old", encoding="utf-8")
+    install(bundle, project)
+    assert contents(project.model) == contents(bundle)
+    assert [path.name for path in project.model.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
+def test_a_wrong_bundle_is_refused_in_its_sentence_and_nothing_changes(
+    project: AndroidProject, bundle: Path, hostile: Hostile
+) -> None:
+    install(bundle, project)
+    before = contents(project.root)
+    hostile.break_it(bundle)
+    with pytest.raises(PipelineError) as refused:
+        install(bundle, project)
+    assert refused.value.what == hostile.sentence
+    assert refused.value.where == str(bundle)
+    assert contents(project.root) == before
+
+
+def test_what_a_verdict_came_to_decides_the_exit_code(
+    project: AndroidProject, bundle: Path
+) -> None:
+    verdict(bundle, Outcome.failed)
+    with pytest.raises(GateFailed, match="not pass") as failed:
+        install(bundle, project)
+    assert failed.value.got == "example: an example"
+    verdict(bundle, Outcome.inconclusive)
+    with pytest.raises(Inconclusive, match="not pass"):
+        install(bundle, project)
+
+
+def test_an_interrupted_install_is_cleared_away(project: AndroidProject, bundle: Path) -> None:
+    install(bundle, project)
+    parent = project.model.parent
+    project.model.rename(parent / ".replaced-model")
+    (parent / ".staging-model-killed").mkdir()
+    install(bundle, project)
+    assert [path.name for path in parent.iterdir()] == ["model"]
+
+
+def test_another_folder_is_no_project(tmp_path: Path, bundle: Path) -> None:
+    with pytest.raises(BadInput, match="not the Android project"):
+        install(bundle, AndroidProject(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["[versions", "[versions]\nagp = '8'\n", "versions = 1\n"])
+def test_a_catalogue_without_the_promise_is_refused(
+    project: AndroidProject, bundle: Path, text: str
+) -> None:
+    (project.root / CATALOGUE).write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match="version catalogue"):
+        install(bundle, project)
+
+
+def test_the_command_says_what_it_installed(
+    call: Call, project: AndroidProject, bundle: Path
+) -> None:
+    done = call("android", "install", bundle, "--project", project.root, "--json")
+    assert done.code == 0
+    assert done.json()["recipe"] == "int8-uint8"
+    assert done.json()["labels"] == ["RED", "GREEN", "BLUE"]
+    verdict(bundle, Outcome.failed)
+    refused = call("android", "install", bundle, "--project", project.root)
+    assert refused.code == 1
+    assert "refused: The model is not proven: its verdict is fail, not pass." in refused.said
+
+
+def test_the_real_project_promises_the_runtime_its_checks_run() -> None:
+    text = (ROOT / "android_demo" / CATALOGUE).read_text(encoding="utf-8")
+    versions = tomllib.loads(text)["versions"]
+    assert AndroidProject(ROOT / "android_demo").promised_runtime() == versions["tflite-checked"]
+    pinned = (ROOT / "android_demo" / "checks" / "downloads.txt").read_text(encoding="utf-8")
+    assert f"org.tensorflow:tensorflow-lite:{versions['tflite-checked']}" in pinned
