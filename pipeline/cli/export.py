@@ -58,6 +58,16 @@ def export(
             help="Also ship this photo of yours as a golden; by default only synthetic ones are.",
         ),
     ] = None,
+    unsure_below: Annotated[
+        float | None,
+        typer.Option(help="Let the app say it is unsure below this probability."),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=P", help="Let the app name LABEL from this probability on; repeatable."
+        ),
+    ] = None,
     tolerance: ToleranceOption = 0.01,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
@@ -71,6 +81,7 @@ def export(
 
     A file that fails its gate is kept aside under rejected/, and the exit code is 1.
     """
+    from pipeline.contract.decision import Decision, parse_thresholds
     from pipeline.contract.recipe import Recipe
     from pipeline.contract.run import RunDir
     from pipeline.corridor.prove import export_and_prove
@@ -95,6 +106,7 @@ def export(
             seed=seed,
             repair=repair,
         )
+    decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
     thresholds = Thresholds(accuracy_tolerance=tolerance)
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
@@ -106,6 +118,7 @@ def export(
             thresholds,
             min_runtime=min_runtime,
             golden_photos=golden or (),
+            decision=decision,
             report=report,
         )
         write_report(run)

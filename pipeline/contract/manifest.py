@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pipeline import __version__
 from pipeline.contract.base import Frozen
+from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -103,7 +104,8 @@ class BundleManifest(Manifest):
     """Describe an exported bundle; its tensors were read back from the finished file.
 
     `recipe` names the steps an int8 search settled on, `ladder` what it tried. `delegated_nodes`
-    of the graph's `nodes` run in XNNPACK on this host.
+    of the graph's `nodes` run in XNNPACK on this host. `decision` says how a device is to speak of
+    an answer.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
@@ -118,6 +120,7 @@ class BundleManifest(Manifest):
     ladder: Ladder = Ladder()
     nodes: int = Field(default=0, ge=0)
     delegated_nodes: int = Field(default=0, ge=0)
+    decision: Decision = Decision()
     license: str = "unknown"
 
 

@@ -58,6 +58,8 @@ class ExportConfig(Frozen):
     representative_count: int = Field(default=200, ge=1)
     repair: Repair = Repair.auto
     min_runtime: str = "2.16.0"
+    unsure_below: float | None = None
+    thresholds: dict[str, float] = Field(default_factory=dict)
 
     def recipes(self, seed: int) -> tuple[Recipe, ...]:
         """Return one recipe for each quantization."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Quantize, Recipe
@@ -24,6 +25,8 @@ from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import record
+
+_PLAIN = Decision()
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def export_and_prove(
     *,
     min_runtime: str,
     golden_photos: Sequence[Path] = (),
+    decision: Decision = _PLAIN,
     report: Report = silent,
 ) -> Exported:
     """Build a bundle, walk the structure, numbers and task gates, publish or keep it aside.
@@ -68,13 +72,15 @@ def export_and_prove(
     A published bundle that was made from exactly these inputs and judged by these thresholds is
     returned as it is. A rejected one replaces an earlier rejected one of the same recipe; an
     earlier published one, proven for its own model, stays. What is published carries goldens,
-    drawn ones and the user's own `golden_photos` (JPEG).
+    drawn ones and the user's own `golden_photos` (JPEG), and says with `decision` how a device is
+    to speak of an answer.
 
     Raises:
         BadInput: the model, the dataset, an image or a golden photo is refused.
         EnvironmentProblem: a tool could not run.
     """
     photos = user_photos(golden_photos, source.image)
+    decision.check_labels(source.labels)
     inputs = {
         "model": sha256_file(source.path),
         "dataset": source.dataset.digest(),
@@ -84,6 +90,7 @@ def export_and_prove(
         "thresholds": thresholds.digest(),
         "min_runtime": min_runtime,
         "exporter": EXPORTER_REVISION,
+        "decision": decision.digest(),
         "golden_photos": sha256_json([photo.sha256 for photo in photos]),
     }
     earlier = _published(run.bundle(recipe.name), recipe, inputs)
@@ -112,7 +119,9 @@ def export_and_prove(
         if published:
             log = run.logs / f"goldens-{recipe.name}.log"
             goldens = make_goldens(staging, manifest, photos, log=log, report=report)
-            manifest = manifest.model_copy(update={"files": {**manifest.files, **goldens}})
+            manifest = manifest.model_copy(
+                update={"files": {**manifest.files, **goldens}, "decision": decision}
+            )
             manifest.save(staging / MANIFEST_FILE)
         target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
         publish_dir(staging, target)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.decision import Decision
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.run import RunDir
 from pipeline.corridor.config import DataConfig, ExportConfig, RunConfig, TrainConfig
@@ -62,6 +63,9 @@ def walk(config: RunConfig, *, report: Report = silent) -> Walked:
                 run,
                 thresholds,
                 min_runtime=config.export.min_runtime,
+                decision=Decision(
+                    unsure_below=config.export.unsure_below, thresholds=config.export.thresholds
+                ),
                 report=report,
             )
             for recipe in config.export.recipes(config.seed)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.contract.bundle import load_bundle
+from pipeline.contract.decision import Decision
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
@@ -35,11 +36,18 @@ def export(
     recipe: Recipe = FLOAT16,
     thresholds: Thresholds = EASY,
     golden_photos: Sequence[Path] = (),
+    decision: Decision | None = None,
 ) -> Exported:
     made = samples()
     source = KerasSource(made.models["good"], IMAGE, NOTHING_CRITICAL, made.dataset, None)
     return export_and_prove(
-        source, recipe, run, thresholds, min_runtime="2.16.0", golden_photos=golden_photos
+        source,
+        recipe,
+        run,
+        thresholds,
+        min_runtime="2.16.0",
+        golden_photos=golden_photos,
+        decision=decision or Decision(),
     )
 
 
@@ -155,6 +163,17 @@ def test_a_bundle_carries_goldens_that_its_manifest_pins(published: Exported) ->
         name.removeprefix("goldens/") for name in listed
     }
     assert not any("user" in name for name in listed)
+
+
+def test_a_bundle_says_how_an_answer_is_to_be_read(tmp_path: Path) -> None:
+    run, wanted = RunDir(tmp_path), Decision(unsure_below=0.5, thresholds={"RED": 0.2})
+    assert export(run).manifest.decision == Decision()
+    made = export(run, decision=wanted)
+    assert not made.resumed
+    assert load_bundle(made.folder).decision == wanted
+    assert export(run, decision=wanted).resumed
+    with pytest.raises(BadInput, match="a class that the model does not have"):
+        export(run, decision=Decision(thresholds={"MAUVE": 0.2}))
 
 
 def test_photos_of_a_user_are_goldens_too_and_other_ones_are_another_export(
