@@ -1,0 +1,1 @@
+"""Checks the Android project without Gradle and without a phone."""
