@@ -20,7 +20,11 @@ class ImageContract(Frozen):
 
     Units: `height_px`, `width_px` and `max_image_px` are pixels; `mean` and `std` are grey
     levels, 0 to 255, one value for all three channels. An image of more than `max_image_px`
-    pixels is refused as a decompression bomb before it is decoded.
+    pixels is refused as a decompression bomb before it is decoded, on the host and on the device;
+    up to it an image of any size gives the same input, since the resize needs only two rows and
+    two columns of it for each of the input's: a device decodes a large one in bands.
+
+    An embedded colour profile is ignored: the samples are taken as they are stored.
     """
 
     height_px: int = Field(default=256, ge=32, le=1024)
