@@ -1,0 +1,79 @@
+"""Run the app's own check, which Gradle runs too, on every broken bundle: the same words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.android.project import AndroidProject
+from pipeline.contract.choices import RuntimeName
+from pipeline.errors import EnvironmentProblem
+from pipeline.runtimes.android_host import AndroidHost, find_host
+from tests.android.bundles import HOSTILE, Hostile, whole_bundle
+from tests.export.samples import RECIPES, samples
+
+pytestmark = pytest.mark.android
+PROJECT = AndroidProject(Path(__file__).resolve().parents[2] / "android_demo")
+
+
+@pytest.fixture(scope="module")
+def host() -> AndroidHost:
+    try:
+        return find_host(RuntimeName.android, PROJECT.root)
+    except EnvironmentProblem as error:
+        pytest.skip(f"{error.what}: {error.next_step}")
+
+
+def check(host: AndroidHost, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            host.java,
+            "-cp",
+            os.pathsep.join(host.class_path),
+            "pipeline.core.CheckModelKt",
+            str(folder),
+            PROJECT.promised_runtime(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_whole_bundle_is_let_through(tmp_path: Path, host: AndroidHost, recipe: object) -> None:
+    done = check(host, whole_bundle(tmp_path / "bundle", recipe))  # type: ignore[arg-type]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Proven model: 3 classes, ")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
+def test_a_wrong_bundle_stops_the_build_in_the_same_sentence(
+    tmp_path: Path, host: AndroidHost, hostile: Hostile
+) -> None:
+    folder = whole_bundle(tmp_path / "bundle")
+    hostile.break_it(folder)
+    done = check(host, folder)
+    assert done.returncode == 1
+    assert done.stderr == hostile.sentence + "\n"
+
+
+def test_a_bare_model_is_let_through_as_unproven(tmp_path: Path, host: AndroidHost) -> None:
+    (tmp_path / "mine.tflite").write_bytes(samples().described["float16"].read_bytes())
+    done = check(host, tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Model without its proof: 3 classes, ")
+
+
+@pytest.mark.parametrize("size_bytes", [0, 100, 3000])
+def test_half_a_model_is_refused(tmp_path: Path, host: AndroidHost, size_bytes: int) -> None:
+    whole = samples().described["float16"].read_bytes()
+    (tmp_path / "half.tflite").write_bytes(whole[:size_bytes])
+    done = check(host, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The model file cannot be read: ")
+    assert len(done.stderr.splitlines()) == 1
