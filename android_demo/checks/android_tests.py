@@ -71,8 +71,7 @@ def _test_names() -> list[str]:
         if "@Test" in text:
             package_name = re.findall(r"^package ([\w.]+)", text, re.MULTILINE)[0]
             names += [
-                f"{package_name}.{name}"
-                for name in re.findall(r"^class (\w+)", text, re.MULTILINE)
+                f"{package_name}.{name}" for name in re.findall(r"^class (\w+)", text, re.MULTILINE)
             ]
     return names
 

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from checks import fetch, made
-from checks.project import APP_SOURCES, BUILD, CHECKS, CORE_SOURCES, CORE_TESTS, kotlin_files, versions
+from checks.project import (
+    APP_SOURCES,
+    BUILD,
+    CHECKS,
+    CORE_SOURCES,
+    CORE_TESTS,
+    kotlin_files,
+    versions,
+)
 from checks.shell import Step
 
 # Short-lived compilers: the second compilation level and a parallel collector cost more than they
@@ -98,7 +106,5 @@ def host_class_path(step: Step) -> list[Path]:
     """Compile the host program, the app's core on a JVM; return its class path."""
     tflite_folder()
     libraries = [core_classes(step), *core_libraries(), *fetch.jars("tflite")]
-    classes = compile_kotlin(
-        step, BUILD / "host/classes", host_sources(), libraries, module="host"
-    )
+    classes = compile_kotlin(step, BUILD / "host/classes", host_sources(), libraries, module="host")
     return [classes, *libraries]

@@ -3,10 +3,12 @@
 A mutant is a text of a file of core that is found exactly once, and what it is replaced by.
 """
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.app import require_bundle
 from checks.kotlin import compile_kotlin, core_classes, core_libraries, host_class_path
 from checks.model_steps import self_test
 from checks.project import BUILD, CORE_SOURCES, Failed, kotlin_files
@@ -15,32 +17,40 @@ from checks.shell import Step
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: in `file`, `text` becomes `fault`."""
+    """One fault: in `file`, `text` becomes `fault`; `inputs` are the input types that show it."""
 
     name: str
     file: str
     text: str
     fault: str
+    inputs: tuple[str, ...] = ("float32", "uint8", "int8")
 
 
+ROUNDED = "Math.rint(lerp(top, bottom, rows.weight[y]).toDouble()).toInt()"
+# Averages the box of photo pixels under each target pixel, as an antialiased resize does.
+BOX = """
+        val heightIn = source.heightPx
+        val widthIn = source.widthPx
+        if (orientation == Orientation.UPRIGHT && heightIn > heightPx && widthIn > widthPx) {
+            val all = List(heightIn) { y -> IntArray(widthIn).also { source.readRow(y, it) } }
+            return ByteArray(heightPx * widthPx * CHANNELS) { i ->
+                val x = i / CHANNELS % widthPx
+                val y = i / CHANNELS / widthPx
+                val rowsOf = y * heightIn / heightPx until (y + 1) * heightIn / heightPx
+                val columnsOf = x * widthIn / widthPx until (x + 1) * widthIn / widthPx
+                val box = rowsOf.flatMap { row -> columnsOf.map { all[row][it] } }
+                val levels = box.map { it shr CHANNEL_SHIFTS[i % CHANNELS] and 0xff }
+                Math.rint(levels.average()).toInt().toByte()
+            }
+        }
+"""
 MUTANTS = (
-    Mutant(
-        "channels are BGR",
-        "Resize.kt",
-        "intArrayOf(16, 8, 0)",
-        "intArrayOf(0, 8, 16)",
-    ),
+    Mutant("channels are BGR", "Resize.kt", "intArrayOf(16, 8, 0)", "intArrayOf(0, 8, 16)"),
     Mutant(
         "orientation is ignored",
         "Orientation.kt",
         "return entries.firstOrNull { it.exif == stated } ?: UPRIGHT",
         "return entries.first { it.exif == 1 || it.exif == stated }",
-    ),
-    Mutant(
-        "mirrored is taken for turned around",
-        "Orientation.kt",
-        "MIRRORED(2, false, false, true)",
-        "MIRRORED(2, false, true, false)",
     ),
     Mutant(
         "turned left is turned right",
@@ -49,16 +59,25 @@ MUTANTS = (
         "TURNED_LEFT(6, true, false, true)",
     ),
     Mutant(
-        "rounding is half up",
-        "Resize.kt",
-        "Math.rint(lerp(top, bottom, rows.weight[y]).toDouble()).toInt()",
-        "Math.floor(lerp(top, bottom, rows.weight[y]).toDouble() + 0.5).toInt()",
+        "mirroring is forgotten",
+        "Orientation.kt",
+        "TRANSVERSED(7, true, true, true)",
+        "TRANSVERSED(7, true, false, true)",
     ),
     Mutant(
-        "levels are truncated",
+        "the resize is antialiased",
         "Resize.kt",
-        "Math.rint(lerp(top, bottom, rows.weight[y]).toDouble()).toInt()",
-        "lerp(top, bottom, rows.weight[y]).toInt()",
+        "        val swaps = orientation.swapsAxes\n        val rows",
+        f"{BOX}        val swaps = orientation.swapsAxes\n        val rows",
+    ),
+    Mutant(
+        "rounding is half up",
+        "Resize.kt",
+        ROUNDED,
+        ROUNDED.replace("Math.rint(", "Math.floor(0.5 + "),
+    ),
+    Mutant(
+        "levels are truncated", "Resize.kt", ROUNDED, "lerp(top, bottom, rows.weight[y]).toInt()"
     ),
     Mutant(
         "corners are aligned, not centres",
@@ -73,22 +92,24 @@ MUTANTS = (
         "weight[i] = Math.rint((source - below).toDouble()).toFloat()",
     ),
     Mutant(
-        "the two taps are averaged, as antialiasing would",
+        "rows are blended the wrong way round",
         "Resize.kt",
-        "weight[i] = source - below",
-        "weight[i] = if (scale > 1f) 0.5f else source - below",
-    ),
-    Mutant(
-        "rows and columns are scaled alike",
-        "Resize.kt",
-        "val columns = Taps(widthPx, if (swaps) source.heightPx else source.widthPx)",
-        "val columns = Taps(widthPx, if (swaps) source.widthPx else source.heightPx)",
+        "lerp(top, bottom, rows.weight[y])",
+        "lerp(bottom, top, rows.weight[y])",
     ),
     Mutant(
         "the mean is not subtracted",
         "ImageSpec.kt",
         "(level.toInt().and(0xff).toFloat() - mean) / std",
         "level.toInt().and(0xff).toFloat() / std",
+        # A uint8 input takes the levels as they are.
+        inputs=("float32", "int8"),
+    ),
+    Mutant(
+        "the answers are in another order",
+        "Classifier.kt",
+        "probabilities = description.output.dequantize(output)",
+        "probabilities = description.output.dequantize(output).reversedArray()",
     ),
 )
 
@@ -97,21 +118,25 @@ def mutants(step: Step) -> list[str]:
     """Run the goldens on each mutant; every one must fail them.
 
     Raises:
-        Failed: The goldens fail core as it is, a mutant passes them, or a mutant's text is not in
-            its file exactly once.
+        Failed: The goldens fail core as it is, a mutant passes them or crashes, or a mutant's text
+            is not in its file exactly once.
     """
     path = host_class_path(step)
     core = core_classes(step)
     code, said = self_test(step, path)
     if code != 0:
         raise Failed(f"core as it is does not pass: {said.strip().splitlines()[-1]}")
-    told = []
-    survivors = []
+    dtype = _input_type(require_bundle(step))
+    told, survivors = [], []
     for number, mutant in enumerate(MUTANTS):
+        if dtype not in mutant.inputs:
+            told.append(f"{mutant.name}: cannot show with a {dtype} input")
+            continue
         broken = _compile(step, mutant, BUILD / "mutants" / str(number))
         code, said = self_test(step, [broken if entry == core else entry for entry in path])
-        noticed = [line for line in said.splitlines() if line.startswith("FAIL")]
-        # A crash exits with 1 as well, but names no golden.
+        noticed = [line for line in said.splitlines() if line.startswith("FAIL ")]
+        if "Exception in thread" in said:
+            raise Failed(f'mutant "{mutant.name}" crashes, so it says nothing of the goldens')
         if code == 1 and noticed:
             told.append(f"{mutant.name}: {len(noticed)} goldens differ")
         else:
@@ -119,6 +144,11 @@ def mutants(step: Step) -> list[str]:
     if survivors:
         raise Failed(f"the goldens do not notice: {'; '.join(survivors)}")
     return told
+
+
+def _input_type(bundle: Path) -> str:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    return str(manifest["inputs"][0]["dtype"])
 
 
 def _compile(step: Step, mutant: Mutant, folder: Path) -> Path:
@@ -129,9 +159,9 @@ def _compile(step: Step, mutant: Mutant, folder: Path) -> Path:
     files = [path for path in sources.rglob("*.kt") if path.name == mutant.file]
     found = sum(path.read_text().count(mutant.text) for path in files)
     if len(files) != 1 or found != 1:
-        raise Failed(f"mutant \"{mutant.name}\": {mutant.file} has its text {found} times, not once")
+        raise Failed(f'mutant "{mutant.name}": {mutant.file} has its text {found} times, not once')
     files[0].write_text(files[0].read_text().replace(mutant.text, mutant.fault))
-    # A fault may leave a name unused: that is a warning, and beside the point.
+    # A fault may leave a name unused: that is a warning, and beside the point here.
     return compile_kotlin(
         step, folder / "classes", kotlin_files(sources), core_libraries(),
         module="core", strict=False,

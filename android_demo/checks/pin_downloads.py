@@ -29,7 +29,10 @@ def _groups() -> dict[str, tuple[list[str], bool]]:
     # JUnit 5.x is published with platform 1.x.
     platform = v["junit"].replace("5.", "1.", 1)
     return {
-        "kotlin-compiler": ([f"org.jetbrains.kotlin:kotlin-compiler-embeddable:{kotlin}@jar"], True),
+        "kotlin-compiler": (
+            [f"org.jetbrains.kotlin:kotlin-compiler-embeddable:{kotlin}@jar"],
+            True,
+        ),
         "core": (
             [
                 f"org.jetbrains.kotlin:kotlin-stdlib:{kotlin}@jar",
@@ -65,15 +68,20 @@ def _groups() -> dict[str, tuple[list[str], bool]]:
             ],
             True,
         ),
-        "sdk-34": (["org.robolectric:android-all-instrumented:14-robolectric-10818077-i7@jar"], False),
-        "sdk-35": (["org.robolectric:android-all-instrumented:15-robolectric-13954326-i7@jar"], False),
+        "sdk-34": (
+            ["org.robolectric:android-all-instrumented:14-robolectric-10818077-i7@jar"],
+            False,
+        ),
+        "sdk-35": (
+            ["org.robolectric:android-all-instrumented:15-robolectric-13954326-i7@jar"],
+            False,
+        ),
     }
 
 
 def _pom(roots: list[str], closure: bool) -> str:
-    alone = (
-        "" if closure else "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
-    )
+    everything = "<exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion>"
+    alone = "" if closure else f"<exclusions>{everything}</exclusions>"
     dependencies = ""
     for root in roots:
         module, extension = root.split("@")

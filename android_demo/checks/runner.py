@@ -3,7 +3,8 @@
 import argparse
 import fcntl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from checks.project import BUILD, INSTALLED_MODEL, Failed, Missing
@@ -34,9 +35,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="android_demo/check",
         description="Check the Android project without Gradle and without a phone.",
-        epilog="Exit code: 0 passed, 1 failed, 2 bad usage, 3 a tool, download or model is missing.",
+        epilog="Exit code: 0 passed, 1 failed, 2 bad usage, 3 a tool, download or model missing.",
     )
-    parser.add_argument("--only", nargs="+", metavar="STEP", choices=STEPS, help="run only these steps")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        action="extend",
+        metavar="STEP",
+        choices=STEPS,
+        help="run only these steps",
+    )
     parser.add_argument("--list", action="store_true", help="list the steps")
     parser.add_argument("--packages", action="store_true", help="print the apt packages needed")
     parser.add_argument(
@@ -49,20 +57,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-class _alone:  # noqa: N801
+@contextmanager
+def _alone() -> Iterator[None]:
     """Let one check at a time write to the build folder."""
-
-    def __enter__(self) -> None:
-        BUILD.mkdir(exist_ok=True)
-        self._lock = (BUILD / ".lock").open("w")
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / ".lock").open("w") as lock:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print("another check is running here; waiting for it", flush=True)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.close()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(chosen: Sequence[str], bundle: Path) -> int:
@@ -72,7 +77,7 @@ def _run(chosen: Sequence[str], bundle: Path) -> int:
         step = Step(name, bundle)
         step.log.parent.mkdir(parents=True, exist_ok=True)
         step.log.write_text("")
-        run, about = STEPS[name]
+        run, _ = STEPS[name]
         print(f"{name + ' ':.<{WIDTH}} ", end="", flush=True)
         start = time.monotonic()
         try:

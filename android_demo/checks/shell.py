@@ -21,9 +21,13 @@ PACKAGES = {
     "zipalign": "zipalign",
     "apksigner": "apksigner",
     "qemu-aarch64-static": "qemu-user-static",
-    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu",
+    "aarch64-linux-gnu-gcc": (
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu"
+    ),
 }
 OLDEST_JDK = 17
+# Far more than any tool takes; a tool that waits for something is ended.
+LONGEST_S = 1200
 
 
 def packages() -> list[str]:
@@ -83,18 +87,23 @@ class Step:
         """
         words = [str(word) for word in command]
         self.note(f"$ {shlex.join(words)}")
-        done = subprocess.run(
-            words,
-            env={**os.environ, **(env or {})},
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        self.note(done.stdout)
+        start = self.log.stat().st_size
+        # Straight to the log, so that one can look on, and nothing is lost with an interrupt.
+        with self.log.open("ab") as log:
+            try:
+                done = subprocess.run(
+                    words,
+                    env={**os.environ, **(env or {})},
+                    cwd=cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=LONGEST_S,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise Failed(f"{Path(words[0]).name} did not end in {LONGEST_S} s") from error
+        said = self.log.read_bytes()[start:].decode(errors="replace")
         if done.returncode not in accept:
             raise Failed(f"{Path(words[0]).name} ended with exit code {done.returncode}")
-        return done.returncode, done.stdout
+        return done.returncode, said

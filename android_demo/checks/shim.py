@@ -68,9 +68,7 @@ def build_shim(step: Step, processor: Processor, target: Path) -> Path:
         for name in ("libm.so", "libdl.so"):
             soname = f"-Wl,-soname,{name}"
             step.run([*shared, "-o", folder / name, "-x", "c", "/dev/null", soname, version])
-        step.run(
-            [*shared, "-o", folder / "liblog.so", NATIVE / "log.c", "-Wl,-soname,liblog.so"]
-        )
+        step.run([*shared, "-o", folder / "liblog.so", NATIVE / "log.c", "-Wl,-soname,liblog.so"])
 
     return made.folder(target, _shim_key(processor), make)
 
@@ -110,10 +108,10 @@ def _shim_key(processor: Processor) -> str:
 
 
 def _engine_command() -> list[str]:
-    return [
-        "qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", "-E", f"LD_LIBRARY_PATH={ARM64_SHIM}",
-        str(ARM64_ENGINE / "engine"), str(library_folder(ARM64) / LIBRARY),
-    ]  # fmt: skip
+    emulator = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"]
+    # The shim is the engine's alone: the emulator has its own libraries.
+    emulator += ["-E", f"LD_LIBRARY_PATH={ARM64_SHIM}"]
+    return [*emulator, str(ARM64_ENGINE / "engine"), str(library_folder(ARM64) / LIBRARY)]
 
 
 def _forwards(library: Path) -> str:

@@ -49,7 +49,11 @@ def to_dex(step: Step, target: Path) -> Path:
 
 
 def run_r8(
-    step: Step, program: Sequence[Path], target: Path, configuration: Sequence[Path], options: list[str]
+    step: Step,
+    program: Sequence[Path],
+    target: Path,
+    configuration: Sequence[Path],
+    options: list[str],
 ) -> Path:
     """Run R8 on a closed world: the program, and Android 14 with Java 8 below it.
 

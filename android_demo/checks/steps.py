@@ -20,7 +20,7 @@ def compile_app(step: Step) -> list[str]:
 # What each step is called, what it does, and what it does in words.
 STEPS: dict[str, tuple[Callable[[Step], list[str]], str]] = {
     "core": (core, "core's unit tests"),
-    "host": (host, "the app's core as a program of this machine, for `pipeline prove`"),
+    "host": (host, "the app's core as a program of this machine, for `pipeline record`"),
     "arm64": (arm64, "the same with the arm64-v8a library, under emulation"),
     "compile": (compile_app, "core and the app against Android 14, warnings are errors"),
     "model": (model, "the bundle's goldens through the real library"),

@@ -1,6 +1,7 @@
 package pipeline.demo
 
 import android.graphics.Bitmap
+import android.graphics.Color
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import pipeline.core.PhotoProblem
@@ -55,12 +56,11 @@ internal class BandedPixels(
         rows = count
     }
 
-    // ARGB_8888 lies in memory as the bytes R, G, B, A.
-    private fun overWhite(rgba: Int): Int {
-        val white = 0xff - (rgba and 0xff)
-        val red = (rgba ushr 24) + white
-        val green = (rgba ushr 16 and 0xff) + white
-        val blue = (rgba ushr 8 and 0xff) + white
+    private fun overWhite(stored: Int): Int {
+        val white = 0xff - (stored and 0xff)
+        val red = (stored ushr redShift and 0xff) + white
+        val green = (stored ushr 16 and 0xff) + white
+        val blue = (stored ushr OUTER_SHIFTS - redShift and 0xff) + white
         return red.shl(16) or green.shl(8) or blue
     }
 
@@ -68,5 +68,14 @@ internal class BandedPixels(
 
     private companion object {
         const val BYTES_PER_PX = 4
+        const val OUTER_SHIFTS = 24 + 8
+
+        // ARGB_8888 lies in memory as R, G, B, A on phones, but as B, G, R, A where Skia was built
+        // for a desktop, as in Robolectric; so one red pixel is asked where its red lies.
+        val redShift: Int by lazy {
+            val stored = ByteBuffer.allocate(BYTES_PER_PX).order(ByteOrder.BIG_ENDIAN)
+            Bitmap.createBitmap(intArrayOf(Color.RED), 1, 1, Bitmap.Config.ARGB_8888).copyPixelsToBuffer(stored)
+            if (stored.getInt(0) ushr 24 == 0xff) 24 else 8
+        }
     }
 }

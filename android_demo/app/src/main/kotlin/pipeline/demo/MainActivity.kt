@@ -6,6 +6,7 @@ import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
 import android.view.View
+import java.io.ByteArrayInputStream
 import java.util.UUID
 
 /** Shows one photo and what the model says of it; photos are chosen, taken, or shared by other apps. */
@@ -81,7 +82,8 @@ class MainActivity : Activity() {
         session.capture = null
         val file = SharedFiles.file(this, name)
         if (resultCode == RESULT_OK) {
-            session.show({ file.inputStream() }, done = { file.delete() })
+            // A camera app that says it is done and wrote nothing took an empty photo.
+            session.show({ if (file.exists()) file.inputStream() else ByteArrayInputStream(ByteArray(0)) }, { file.delete() })
         } else {
             app.worker.run({ file.delete() }) {}
         }
