@@ -14,7 +14,7 @@ from checks.project import (
     kotlin_files,
     versions,
 )
-from checks.shell import Step
+from checks.shell import Step, need
 
 # Short-lived compilers: the second compilation level and a parallel collector cost more than they
 # give on two cores.
@@ -45,7 +45,9 @@ def compile_kotlin(
 
     Raises:
         Failed: The compiler refuses the sources.
+        Missing: There is no JDK, or a download failed.
     """
+    need("java", "javac")
     fetch.require(f"org.jetbrains.kotlin:kotlin-compiler-embeddable:{versions()['kotlin']}@jar")
     options = ["-Xjdk-release=8", "-no-stdlib", "-no-reflect", "-module-name", module]
     options += ["-Werror"] if strict else []

@@ -138,7 +138,7 @@ def mutants(step: Step) -> list[str]:
         if "Exception in thread" in said:
             raise Failed(f'mutant "{mutant.name}" crashes, so it says nothing of the goldens')
         if code == 1 and noticed:
-            told.append(f"{mutant.name}: {len(noticed)} goldens differ")
+            told.append(f"{mutant.name}: {len(noticed)} of the goldens notice")
         else:
             survivors.append(mutant.name)
     if survivors:

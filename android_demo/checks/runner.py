@@ -13,6 +13,8 @@ from checks.steps import STEPS
 
 PASSED, FAILED, MISSING = 0, 1, 3
 TAIL_LINES = 40
+# Class paths are long, and whole in the log.
+TAIL_CHARS = 300
 WIDTH = 24
 
 
@@ -103,7 +105,7 @@ def _run(chosen: Sequence[str], bundle: Path) -> int:
 def _show_log(step: Step) -> None:
     lines = step.log.read_text(encoding="utf-8").rstrip().splitlines()
     for line in lines[-TAIL_LINES:]:
-        print(f"    | {line}")
+        print(f"    | {line[:TAIL_CHARS]}")
     print(f"    the whole log: {step.log}")
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from checks.project import BUILD, Failed, Missing
@@ -35,6 +36,7 @@ def packages() -> list[str]:
     return sorted({package for line in PACKAGES.values() for package in line.split()})
 
 
+@cache
 def need(*tools: str) -> None:
     """Stop before anything is built if a tool is not installed.
 

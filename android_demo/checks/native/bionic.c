@@ -105,10 +105,13 @@ int bionic_strerror_r(int number, char *into, size_t room) {
 }
 EXPORT(bionic_strerror_r, strerror_r);
 
+/*
+ * The library asks for the API level before it creates the XNNPACK delegate: without an answer it
+ * takes kernels that no phone of today takes, which are slower and round int8 layers otherwise.
+ */
 int bionic_system_property_get(const char *name, char *value) {
-    (void)name;
-    value[0] = '\0'; /* no property is set */
-    return 0;
+    strcpy(value, strcmp(name, "ro.build.version.sdk") ? "" : "34");
+    return (int)strlen(value);
 }
 EXPORT(bionic_system_property_get, __system_property_get);
 

@@ -28,6 +28,14 @@ typedef struct TfLiteModel Model;
 typedef struct TfLiteInterpreterOptions Options;
 typedef struct TfLiteInterpreter Interpreter;
 typedef struct TfLiteTensor Tensor;
+typedef struct TfLiteOpaqueDelegateStruct Delegate;
+
+/* The head of TfLiteXNNPackDelegateOptions, in more room than it takes; only copied here. */
+typedef struct {
+    int threads;
+    unsigned flags;
+    char rest[120];
+} XnnpackOptions;
 
 /* The part of tensorflow/lite/c/c_api.h that is used; a status of 0 is success. */
 static const char *(*TfLiteVersion)(void);
@@ -38,6 +46,9 @@ static Interpreter *(*TfLiteInterpreterCreate)(const Model *, const Options *);
 static int (*TfLiteInterpreterAllocateTensors)(Interpreter *);
 static Tensor *(*TfLiteInterpreterGetInputTensor)(const Interpreter *, int index);
 static const Tensor *(*TfLiteInterpreterGetOutputTensor)(const Interpreter *, int index);
+static void (*TfLiteInterpreterOptionsAddDelegate)(Options *, Delegate *);
+static XnnpackOptions (*TfLiteXNNPackDelegateOptionsDefault)(void);
+static Delegate *(*TfLiteXNNPackDelegateCreate)(const XnnpackOptions *);
 static int (*TfLiteInterpreterInvoke)(Interpreter *);
 static size_t (*TfLiteTensorByteSize)(const Tensor *);
 static int (*TfLiteTensorCopyFromBuffer)(Tensor *, const void *from, size_t bytes);
@@ -61,6 +72,9 @@ static void bind(const char *path) {
     BIND(TfLiteModelCreateFromFile);
     BIND(TfLiteInterpreterOptionsCreate);
     BIND(TfLiteInterpreterOptionsSetNumThreads);
+    BIND(TfLiteInterpreterOptionsAddDelegate);
+    BIND(TfLiteXNNPackDelegateOptionsDefault);
+    BIND(TfLiteXNNPackDelegateCreate);
     BIND(TfLiteInterpreterCreate);
     BIND(TfLiteInterpreterAllocateTensors);
     BIND(TfLiteInterpreterGetInputTensor);
@@ -97,6 +111,10 @@ int main(int count, char **arguments) {
     Model *model = checked(TfLiteModelCreateFromFile(arguments[2]), "the model cannot be read");
     Options *options = checked(TfLiteInterpreterOptionsCreate(), "no options");
     TfLiteInterpreterOptionsSetNumThreads(options, 1);
+    /* As the app's engine does; without it int8 layers are rounded by other kernels. */
+    XnnpackOptions xnnpack = TfLiteXNNPackDelegateOptionsDefault();
+    TfLiteInterpreterOptionsAddDelegate(
+        options, checked(TfLiteXNNPackDelegateCreate(&xnnpack), "no XNNPACK delegate"));
     Interpreter *interpreter =
         checked(TfLiteInterpreterCreate(model, options), "the runtime does not load the model");
     if (TfLiteInterpreterAllocateTensors(interpreter)) refuse("the tensors cannot be allocated");

@@ -118,6 +118,6 @@ internal class Phone {
     }
 
     private companion object {
-        const val LONGEST_WAIT_NS = 90_000_000_000L
+        const val LONGEST_WAIT_NS = 30_000_000_000L
     }
 }

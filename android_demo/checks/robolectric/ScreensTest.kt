@@ -130,7 +130,7 @@ class ScreensTest {
         val rows = phone.children(activity, R.id.bars)
         assertTrue(rows.isNotEmpty())
         for ((row, shown) in rows.zip(phone.bars(activity as MainActivity))) {
-            assertTrue(row.contentDescription, row.contentDescription.matches(Regex("${Regex.escape(shown.first)}, .+ percent")))
+            assertTrue("${row.contentDescription}", row.contentDescription.matches(Regex("${Regex.escape(shown.first)}, .+ percent")))
         }
     }
 

@@ -1,7 +1,6 @@
 package pipeline.demo
 
 import android.graphics.Bitmap
-import android.graphics.Color
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import pipeline.core.PhotoProblem
@@ -57,10 +56,10 @@ internal class BandedPixels(
     }
 
     private fun overWhite(stored: Int): Int {
-        val white = 0xff - (stored and 0xff)
-        val red = (stored ushr redShift and 0xff) + white
-        val green = (stored ushr 16 and 0xff) + white
-        val blue = (stored ushr OUTER_SHIFTS - redShift and 0xff) + white
+        val white = 0xff - (stored ushr ChannelOrder.alpha and 0xff)
+        val red = (stored ushr ChannelOrder.red and 0xff) + white
+        val green = (stored ushr ChannelOrder.green and 0xff) + white
+        val blue = (stored ushr ChannelOrder.blue and 0xff) + white
         return red.shl(16) or green.shl(8) or blue
     }
 
@@ -68,14 +67,30 @@ internal class BandedPixels(
 
     private companion object {
         const val BYTES_PER_PX = 4
-        const val OUTER_SHIFTS = 24 + 8
+    }
+}
 
-        // ARGB_8888 lies in memory as R, G, B, A on phones, but as B, G, R, A where Skia was built
-        // for a desktop, as in Robolectric; so one red pixel is asked where its red lies.
-        val redShift: Int by lazy {
-            val stored = ByteBuffer.allocate(BYTES_PER_PX).order(ByteOrder.BIG_ENDIAN)
-            Bitmap.createBitmap(intArrayOf(Color.RED), 1, 1, Bitmap.Config.ARGB_8888).copyPixelsToBuffer(stored)
-            if (stored.getInt(0) ushr 24 == 0xff) 24 else 8
+/**
+ * Finds where the system keeps each channel of an ARGB_8888 pixel that is read as a big-endian
+ * number. Phones keep R, G, B, A, which is documented; Android on a PC may keep B, G, R, A.
+ */
+private object ChannelOrder {
+    private const val PROBE = 0xff010203.toInt()
+    private val stored = ByteBuffer.allocate(4).order(ByteOrder.BIG_ENDIAN).also { bytes ->
+        Bitmap.createBitmap(1, 1, Bitmap.Config.ARGB_8888).apply {
+            eraseColor(PROBE)
+            copyPixelsToBuffer(bytes)
+            recycle()
         }
+    }
+
+    val alpha = shiftOf(0xff)
+    val red = shiftOf(0x01)
+    val green = shiftOf(0x02)
+    val blue = shiftOf(0x03)
+
+    private fun shiftOf(value: Int): Int {
+        val place = (0 until 4).single { stored.get(it).toInt() and 0xff == value }
+        return (3 - place) * 8
     }
 }

@@ -21,7 +21,9 @@ class InterpreterEngine(model: ByteBuffer, override val threads: Int) : Engine {
 
     init {
         try {
-            interpreter = Interpreter(model, Interpreter.Options().setNumThreads(threads))
+            // Stated, not left to the library: other kernels round int8 layers differently.
+            val options = Interpreter.Options().setNumThreads(threads).setUseXNNPACK(true)
+            interpreter = Interpreter(model, options)
             outputBytes = interpreter.getOutputTensor(0).numBytes()
         } catch (error: IllegalArgumentException) {
             throw unreadable(error)
