@@ -7,6 +7,8 @@ import android.view.View
 import android.view.ViewGroup
 import android.widget.Button
 import android.widget.ImageButton
+import android.widget.ScrollView
+import android.widget.TextView
 import java.io.File
 import kotlin.math.pow
 import org.junit.Assert.assertEquals
@@ -50,6 +52,13 @@ class ScreensTest {
         val activity = phone.ready().get()
         phone.answered(activity, photo)
         draw(activity, "landscape-result")
+    }
+
+    @Test
+    fun smallScreenWithLargeFont() {
+        RuntimeEnvironment.setQualifiers("w320dp-h480dp-xhdpi")
+        RuntimeEnvironment.setFontScale(2f)
+        everyScreen("small-font-200")
     }
 
     @Test
@@ -101,6 +110,7 @@ class ScreensTest {
         draw(activity, "$name-empty")
         phone.answered(activity, photo)
         draw(activity, "$name-result")
+        drawToTheEnd(activity, "$name-result-end")
         assertBarsSpeak(activity)
         assertReachable(activity)
         phone.answered(activity, photo.copyOf(photo.size / 2))
@@ -124,6 +134,20 @@ class ScreensTest {
         val colors = IntArray(root.width * root.height).also { picture.getPixels(it, 0, root.width, 0, 0, root.width, root.height) }
         assertTrue("$name is blank", colors.toSet().size > 50)
         assertTrue("the notice is not on $name", activity.findViewById<View>(R.id.notice).isShown)
+    }
+
+    /** Draws what is found by scrolling down; all text must find room. */
+    private fun drawToTheEnd(activity: Activity, name: String) {
+        val scroll = all(activity.findViewById(R.id.root)).filterIsInstance<ScrollView>().single()
+        scroll.scrollTo(0, scroll.getChildAt(0).height)
+        draw(activity, name)
+        scroll.scrollTo(0, 0)
+        for (text in all(scroll).filterIsInstance<TextView>().filter { it.isShown && it.text.isNotEmpty() }) {
+            val layout = text.layout
+            assertTrue("cut off: ${text.text}", layout.height + text.compoundPaddingTop + text.compoundPaddingBottom <= text.height)
+            assertTrue("shortened: ${text.text}", (0 until layout.lineCount).all { layout.getEllipsisCount(it) == 0 })
+            assertTrue("out of the screen: ${text.text}", text.width > 0 && text.right <= (text.parent as View).width)
+        }
     }
 
     private fun assertBarsSpeak(activity: Activity) {

@@ -56,9 +56,12 @@ class BitmapDecoder(
                 @Suppress("DEPRECATION")
                 BitmapRegionDecoder.newInstance(photo, 0, photo.size, false)
             }
-        } catch (error: IOException) {
-            throw damaged("it cannot be decoded in parts", error)
-        } ?: throw damaged("it cannot be decoded in parts")
+        } catch (_: IOException) {
+            null
+        }
+        // Not every kind of file can be read in parts everywhere; whole it gives the same pixels,
+        // or too little memory is said.
+        if (decoder == null) return whole(photo)
         val options = options()
         return BandedPixels(decoder.width, decoder.height, bandPx, { top, rows ->
             decoder.decodeRegion(Rect(0, top, decoder.width, top + rows), options)

@@ -28,8 +28,12 @@ internal class MainScreen(private val activity: Activity) {
         show(picture(photo))
         val judgement = if (ready != null && answered != null) judge(ready, answered.answer) else null
         showBars(judgement)
-        details.text = ready?.let { Details(resources).of(it, answered?.answer) }.orEmpty()
-        details.visibility = visibleIf(ready != null)
+        details.text = when (model) {
+            is ModelState.Ready -> Details(resources).of(model.model, answered?.answer)
+            is ModelState.Refused -> resources.getString(R.string.model_refused_details)
+            ModelState.Loading -> ""
+        }
+        details.visibility = visibleIf(details.text.isNotEmpty())
         when {
             model is ModelState.Refused -> say(R.string.model_refused, model.sentence, trouble = true)
             photo is PhotoState.Failed -> say(photo.reason)
@@ -74,7 +78,7 @@ internal class MainScreen(private val activity: Activity) {
         val sentences = mutableListOf<String>()
         if (judgement.unsure) {
             sentences += resources.getString(
-                R.string.unsure_words, best.fullName, Percent.exact(best.probability), Percent.whole(decision.unsureBelow!!),
+                R.string.unsure_words, best.fullName, Percent.exact(best.probability), Percent.short(decision.unsureBelow!!),
             )
         } else {
             sentences += resources.getString(R.string.answer_words, Percent.exact(best.probability))
@@ -82,7 +86,7 @@ internal class MainScreen(private val activity: Activity) {
         judgement.overThreshold.filter { judgement.unsure || it.label != best.label }.mapTo(sentences) { other ->
             resources.getString(
                 R.string.threshold_words, other.fullName,
-                Percent.exact(other.probability), Percent.whole(decision.thresholds.getValue(other.label)),
+                Percent.exact(other.probability), Percent.short(decision.thresholds.getValue(other.label)),
             )
         }
         say(if (judgement.unsure) resources.getString(R.string.unsure) else best.fullName, sentences.joinToString("\n"))
@@ -101,16 +105,16 @@ internal class MainScreen(private val activity: Activity) {
     private fun showBars(judgement: Judgement?) {
         bars.visibility = visibleIf(judgement != null)
         bars.removeAllViews()
-        judgement?.ranked?.forEachIndexed { i, scored -> bars.addView(row(scored, first = i == 0)) }
+        judgement?.ranked?.forEachIndexed { i, scored -> bars.addView(row(scored, named = i == 0 && !judgement.unsure)) }
     }
 
-    private fun row(scored: Scored, first: Boolean): View {
+    private fun row(scored: Scored, named: Boolean): View {
         val row = activity.layoutInflater.inflate(R.layout.class_row, bars, false)
         row.findViewById<TextView>(R.id.name).text = scored.fullName
         row.findViewById<TextView>(R.id.percent).text = Percent.exact(scored.probability)
         row.findViewById<ProbabilityBar>(R.id.bar).let {
             it.probability = scored.probability
-            it.first = first
+            it.named = named
         }
         // A screen reader says the row as one sentence.
         row.contentDescription = resources.getString(

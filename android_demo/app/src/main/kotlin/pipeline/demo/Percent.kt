@@ -10,8 +10,9 @@ internal object Percent {
         maximumFractionDigits = 1
     }.format(probability.toDouble())
 
-    /** 0.5 is 50%. */
-    fun whole(probability: Float): String = NumberFormat.getPercentInstance().format(probability.toDouble())
+    /** 0.5 is 50%, 0.125 is 12.5%. */
+    fun short(probability: Float): String =
+        NumberFormat.getPercentInstance().apply { maximumFractionDigits = 1 }.format(probability.toDouble())
 
     /** 0.6318 is 63, to be spoken. */
     fun number(probability: Float): String = NumberFormat.getIntegerInstance().format((probability * 100).toDouble())

@@ -9,7 +9,7 @@ import android.view.View
 /** Draws a probability as a rounded bar on a track; the row it lies in says it in words. */
 class ProbabilityBar(context: Context, attributes: AttributeSet) : View(context, attributes) {
     private val track = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = context.getColor(R.color.track) }
-    private val fill = Paint(Paint.ANTI_ALIAS_FLAG)
+    private val fill = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = context.getColor(R.color.accent_soft) }
 
     /** From 0 to 1. */
     var probability: Float = 0f
@@ -18,8 +18,8 @@ class ProbabilityBar(context: Context, attributes: AttributeSet) : View(context,
             invalidate()
         }
 
-    /** The most probable class stands out. */
-    var first: Boolean = false
+    /** The class that is named stands out. */
+    var named: Boolean = false
         set(value) {
             field = value
             fill.color = context.getColor(if (value) R.color.accent else R.color.accent_soft)

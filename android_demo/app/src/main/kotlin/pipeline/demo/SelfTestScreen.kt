@@ -71,10 +71,10 @@ internal class SelfTestScreen(private val activity: Activity) {
         }
         row.findViewById<TextView>(R.id.file).text = result.file
         row.findViewById<TextView>(R.id.about).text = result.about
+        row.findViewById<TextView>(R.id.sentence).text = result.sentence
         val ms = result.inferenceMs?.let { resources.getString(R.string.golden_ms, it) }.orEmpty()
-        val sentence = listOf(result.sentence, ms).filter { it.isNotEmpty() }.joinToString(" ")
-        row.findViewById<TextView>(R.id.sentence).text = sentence
-        row.contentDescription = "${result.file}, $outcome. ${result.about} $sentence"
+        row.findViewById<TextView>(R.id.ms).text = ms
+        row.contentDescription = "${result.file}, $outcome. ${result.about} ${result.sentence} $ms".trim()
         return row
     }
 

@@ -144,7 +144,7 @@ class SelfTest(
                 exact, differences[worst], ms,
             )
         }
-        val how = if (exact) "same pixels, same input" else "pixels nearly the same"
+        val how = if (exact) "Same pixels, same input" else "Pixels nearly the same"
         return GoldenResult(
             golden.file, golden.about, true,
             "$how; largest difference %.4f.".format(differences[worst]), exact, differences[worst], ms,
