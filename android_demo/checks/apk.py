@@ -13,7 +13,6 @@ from checks.shrink import to_dex
 
 ABIS = ("arm64-v8a", "x86_64")
 LIMIT_BYTES = 10_000_000
-PAGE_BYTES = 16_384
 WORD_BYTES = 4
 # ZIP's local header, and the extra field that apksigner knows as alignment and keeps.
 HEADER_BYTES = 30
@@ -55,13 +54,13 @@ def apk(step: Step) -> list[str]:
 
 
 def write(target: Path, entries: list[Entry]) -> None:
-    """Write entries; stored ones start where the phone can map them: libraries on 16 KB pages."""
+    """Write entries; stored ones start at whole words, as a phone maps them."""
     with zipfile.ZipFile(target, "w") as archive:
         for entry in entries:
             info = zipfile.ZipInfo(entry.name, EARLIEST)
             info.external_attr = 0o644 << 16
             if entry.stored:
-                to = PAGE_BYTES if entry.name.endswith(".so") else WORD_BYTES
+                to = WORD_BYTES
                 assert archive.fp is not None
                 # The field itself has 6 bytes: its name, its length, the alignment.
                 start = archive.fp.tell() + HEADER_BYTES + len(entry.name.encode()) + 6
@@ -76,7 +75,7 @@ def check_entries(apk: Path) -> None:
     """Check how an APK stores its model and its libraries.
 
     Raises:
-        Failed: The model or a library is compressed, a library does not start on a 16 KB page, a
+        Failed: The model is compressed or not at a whole word, a library is not compressed, a
             processor's library is missing, or there is no code or no model.
     """
     content = apk.read_bytes()
@@ -88,15 +87,18 @@ def check_entries(apk: Path) -> None:
         raise Failed(f"the APK has libraries {libraries}, not one for each of {ABIS}")
     if len(models) != 1 or "classes.dex" not in infos:
         raise Failed(f"the APK has {len(models)} models; its files: {', '.join(infos)}")
-    for name in [*libraries, *models]:
+    for name in libraries:
+        # The manifest lets the phone extract them, onto pages of its own size.
+        if infos[name].compress_type != zipfile.ZIP_DEFLATED:
+            raise Failed(f"{name} is not compressed")
+    for name in models:
         info = infos[name]
         if info.compress_type != zipfile.ZIP_STORED:
             raise Failed(f"{name} is compressed, so a phone cannot map it")
         lengths = struct.unpack_from("<HH", content, info.header_offset + 26)
         start = info.header_offset + HEADER_BYTES + sum(lengths)
-        to = PAGE_BYTES if name in libraries else WORD_BYTES
-        if start % to:
-            raise Failed(f"{name} starts at byte {start}, which is no multiple of {to}")
+        if start % WORD_BYTES:
+            raise Failed(f"{name} starts at byte {start}, which is no multiple of {WORD_BYTES}")
 
 
 def _entries(packaged: Path, dex: Path) -> list[Entry]:
@@ -113,7 +115,7 @@ def _entries(packaged: Path, dex: Path) -> list[Entry]:
     for abi in ABIS:
         for library in sorted((tflite_folder() / "jni" / abi).glob("*.so")):
             name = f"lib/{abi}/{library.name}"
-            entries.append(Entry(name, library.read_bytes(), stored=True))
+            entries.append(Entry(name, library.read_bytes(), stored=False))
     return entries
 
 
@@ -149,6 +151,11 @@ def _check_manifest(step: Step, signed: Path) -> None:
     if not permissions.startswith("package:") or asked:
         raise Failed(f"the app asks for permissions: {asked or permissions}")
     _, tree = step.run(["aapt2", "dump", "xmltree", "--file", "AndroidManifest.xml", signed])
+    if any(
+        "extractNativeLibs" in line and line.strip().endswith("=false")
+        for line in tree.splitlines()
+    ):
+        raise Failed("the manifest keeps the phone from extracting the compressed libraries")
     backup = [line for line in tree.splitlines() if "allowBackup" in line]
     if len(backup) != 1 or not backup[0].strip().endswith("=false"):
         raise Failed(f"allowBackup is not false: {backup or 'not stated'}")
