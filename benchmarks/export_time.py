@@ -22,10 +22,10 @@ from pathlib import Path
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.recipe import Io, Quantize, Recipe, Repair
 from pipeline.contract.run import RunDir
-from pipeline.corridor.source import keras_source
 from pipeline.export.converted import Conversion, converted_file
 from pipeline.export.representative import representative_images
 from pipeline.progress import silent
+from pipeline.workflow.source import keras_source
 
 PEER = Path(__file__).with_name("by_hand.py")
 OURS = {

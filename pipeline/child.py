@@ -18,17 +18,58 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+from pydantic import ValidationError
+
+from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.hashing import sha256_json
 from pipeline.errors import EnvironmentProblem, PipelineError, from_dict
 from pipeline.progress import ProgressEvent, Report, silent
 
-ChildFunction = Callable[[dict[str, Any], Report], dict[str, Any]]
+ChildFunction = Callable[[Any, Report], Any]
+A = TypeVar("A", bound=Frozen)
 
 # A child that raised a PipelineError exits with this, so it is never mistaken for a crash.
 _REFUSED = 64
 _LOG_TAIL_CHARS = 1500
+
+
+def ask_child(
+    target: str,
+    request: Frozen,
+    answer: type[A],
+    *,
+    report: Report = silent,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+    log: Path | None = None,
+) -> A:
+    """Call `module:function` with a typed request in a new process and return its typed answer.
+
+    The function takes (request, report), its annotations name the types of request and answer.
+
+    Raises:
+        PipelineError: whatever the function itself refused with.
+        EnvironmentProblem: a signal, a timeout, a crash, or an answer of another form.
+    """
+    result = run_child(
+        target,
+        request.model_dump(mode="json"),
+        report=report,
+        env=env,
+        timeout_s=timeout_s,
+        log=log,
+    )
+    try:
+        return answer.model_validate(result)
+    except ValidationError as error:
+        raise EnvironmentProblem(
+            f"{target} left an answer of another form",
+            where=None if log is None else str(log),
+            expected=answer.__name__,
+            got=first_problem(error),
+        ) from error
 
 
 def run_child(
@@ -159,6 +200,13 @@ def _die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _call(function: ChildFunction, request: dict[str, Any], report: Report) -> Any:
+    wanted = get_type_hints(function).get("request")
+    if isinstance(wanted, type) and issubclass(wanted, Frozen):
+        return function(wanted.model_validate(request), report).model_dump(mode="json")
+    return function(request, report)
+
+
 def _main(target: str, folder: str, events_fd: int, parent: int) -> int:
     _die_with_parent(parent)
     work = Path(folder)
@@ -173,7 +221,7 @@ def _main(target: str, folder: str, events_fd: int, parent: int) -> int:
         module_name, _, function_name = target.partition(":")
         function: ChildFunction = getattr(importlib.import_module(module_name), function_name)
         try:
-            answer["result"] = function(request, report)
+            answer["result"] = _call(function, request, report)
             code = 0
         except PipelineError as error:
             answer["error"] = error.to_dict()

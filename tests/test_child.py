@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.child import run_child
+from pipeline.child import ask_child, run_child
+from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_json
 from pipeline.errors import BadInput, EnvironmentProblem, GateFailed
 from pipeline.progress import ProgressEvent, Report
@@ -207,3 +208,29 @@ def _wait_for(condition: Any, seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
+
+
+class Number(Frozen):
+    number: int
+
+
+class Doubled(Frozen):
+    doubled: int
+
+
+class Spelled(Frozen):
+    spelled: str
+
+
+def double_typed(request: Number, report: Report) -> Doubled:
+    return Doubled(doubled=2 * request.number)
+
+
+def test_a_typed_request_gives_a_typed_answer() -> None:
+    assert ask_child(f"{HERE}:double_typed", Number(number=21), Doubled) == Doubled(doubled=42)
+
+
+def test_an_answer_of_another_form_is_an_environment_problem() -> None:
+    with pytest.raises(EnvironmentProblem, match="another form") as refused:
+        ask_child(f"{HERE}:double_typed", Number(number=21), Spelled)
+    assert refused.value.expected == "Spelled"

@@ -35,7 +35,7 @@ def test_every_decision_record_is_listed(name: str) -> None:
 
 
 def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
-    from pipeline.corridor.config import RunConfig
+    from pipeline.workflow.config import RunConfig
 
     (text,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
     path = tmp_path / "pipeline.toml"

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import android, corridor, data, debug, export, look, prove, train
+from pipeline.cli import (
+    android,
+    data,
+    debug,
+    demo,
+    export,
+    inspect,
+    parity,
+    predict,
+    record,
+    report,
+    run,
+    train,
+)
 from pipeline.cli.output import Boundary
 
 app = typer.Typer(
@@ -43,12 +56,12 @@ def _root(
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("export")(export.export)
-app.command("parity")(prove.parity)
-app.command("record")(prove.record)
+app.command("parity")(parity.parity)
+app.command("record")(record.record)
 app.add_typer(android.app, name="android")
-app.command("inspect")(look.inspect)
+app.command("inspect")(inspect.inspect)
 app.command("debug")(debug.debug)
-app.command("predict")(look.predict)
-app.command("report")(look.report)
-app.command("run")(corridor.run)
-app.command("demo")(corridor.demo)
+app.command("predict")(predict.predict)
+app.command("report")(report.report)
+app.command("run")(run.run)
+app.command("demo")(demo.demo)

@@ -36,7 +36,7 @@ def debug(
     Writes a page with a plot under the run folder.
     """
     from pipeline.contract.run import RunDir
-    from pipeline.corridor.debugging import debug_model
+    from pipeline.workflow.debug import debug_model
 
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.contract.ladder import Ladder
     from pipeline.contract.verdict import Verdict
-    from pipeline.corridor.prove import Exported
+    from pipeline.workflow.export import Exported
 
 
 def export(
@@ -84,11 +84,11 @@ def export(
     from pipeline.contract.decision import Decision, parse_thresholds
     from pipeline.contract.recipe import Recipe
     from pipeline.contract.run import RunDir
-    from pipeline.corridor.prove import export_and_prove
-    from pipeline.corridor.reporting import write_report
-    from pipeline.corridor.source import keras_source
     from pipeline.errors import BadInput
     from pipeline.parity.thresholds import Thresholds
+    from pipeline.workflow.export import export_and_prove
+    from pipeline.workflow.report import write_report
+    from pipeline.workflow.source import keras_source
 
     if (quantize is None) == (recipe_file is None):
         raise BadInput(

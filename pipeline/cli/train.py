@@ -41,8 +41,8 @@ def train(
     A training that was ended goes on where it was.
     """
     from pipeline.contract.run import RunDir
-    from pipeline.corridor.config import TrainConfig
     from pipeline.training.train import train as train_stage
+    from pipeline.workflow.config import TrainConfig
 
     run = RunDir(run_dir)
     wishes = TrainConfig(

@@ -86,7 +86,7 @@ def test_the_help_imports_neither_numpy_nor_a_stage() -> None:
         "    main(['--help'])\n"
         "except SystemExit:\n"
         "    pass\n"
-        "print('loaded:', sorted({'numpy', 'PIL', 'pipeline.corridor.walk'} & set(sys.modules)))\n"
+        "print('loaded:', sorted({'numpy', 'PIL', 'pipeline.workflow.run'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "loaded: []" in done.stdout, done.stdout + done.stderr

@@ -119,8 +119,8 @@ def test_a_changed_file_is_refused(made: dict[str, Any]) -> None:
 
 def test_a_float_file_is_refused_before_anything_is_run(tmp_path: Path) -> None:
     from pipeline.contract.run import RunDir
-    from pipeline.corridor.debugging import debug_model
     from pipeline.tflite.edit import pack
+    from pipeline.workflow.debug import debug_model
 
     path = tmp_path / "float.tflite"
     path.write_bytes(pack(toy()))

@@ -16,7 +16,6 @@ from pipeline.contract.hashing import sha256_bytes, sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
-from pipeline.corridor.source import KerasSource, keras_source
 from pipeline.errors import BadInput
 from pipeline.export.converted import Conversion, float_file
 from pipeline.export.representative import representative_images
@@ -24,6 +23,7 @@ from pipeline.progress import Report, silent
 from pipeline.report.debug_page import render_debug_page
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
+from pipeline.workflow.source import KerasSource, keras_source
 
 
 def debug_model(

@@ -1,4 +1,4 @@
-"""Offer `pipeline run` and `pipeline demo`."""
+"""Offer `pipeline run`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import JsonOption, JunitOption, SeedOption
+from pipeline.cli.options import JsonOption, JunitOption
 from pipeline.cli.output import output
 from pipeline.contract.choices import Quantize
 
 if TYPE_CHECKING:
-    from pipeline.corridor.config import RunConfig
+    from pipeline.workflow.config import RunConfig
 
 
 def run(
@@ -32,11 +32,11 @@ def run(
     junit: JunitOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Walk the corridor that pipeline.toml describes.
+    """Run every stage that pipeline.toml describes.
 
     Data, training, export, proof, report; what is finished is found again.
     """
-    from pipeline.corridor.config import RunConfig
+    from pipeline.workflow.config import RunConfig
 
     loaded = RunConfig.from_toml(config)
     overrides: dict[tuple[str, ...], dict[str, Any]] = {
@@ -50,33 +50,17 @@ def run(
     for path, fields in overrides.items():
         section = values[path[0]] if path else values
         section.update({name: value for name, value in fields.items() if value is not None})
-    _walk(RunConfig.model_validate(values), junit)
+    run_and_show(RunConfig.model_validate(values), junit)
 
 
-def demo(
-    run_dir: Annotated[Path, typer.Option("--run-dir", help="Folder of the run.")] = Path(
-        "artifacts/demo"
-    ),
-    seed: SeedOption = 0,
-    junit: JunitOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Walk the corridor on synthetic images.
-
-    Needs no data of yours and no network; takes a few minutes.
-    """
-    from pipeline.corridor.walk import demo_config
-
-    _walk(demo_config(run_dir, seed), junit)
-
-
-def _walk(config: RunConfig, junit: Path | None) -> None:
+def run_and_show(config: RunConfig, junit: Path | None) -> None:
+    """Run a configuration with progress, then show its exports."""
     from pipeline.cli.export import finish
     from pipeline.contract.manifest import NOTICE
-    from pipeline.corridor.walk import walk
+    from pipeline.workflow.run import run_stages
 
     with output.progress() as report:
-        walked = walk(config, report=report)
+        done = run_stages(config, report=report)
     if not output.as_json:
         output.console(stderr=True).print(NOTICE, style="dim")
-    finish(list(walked.exports), walked.report, junit)
+    finish(list(done.exports), done.report, junit)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BadInput
-from pipeline.prediction.predict import find_images
+from pipeline.workflow.predict import find_images
 
 
 @pytest.fixture

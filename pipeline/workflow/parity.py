@@ -1,4 +1,4 @@
-"""Record models and judge recordings for the commands `record` and `parity`."""
+"""Judge a model or a recording against its reference."""
 
 from __future__ import annotations
 
@@ -11,64 +11,14 @@ from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
-from pipeline.corridor.source import keras_source
 from pipeline.errors import BadInput
 from pipeline.parity.golden_gate import golden_recording, judge_goldens
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import record
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.metadata import described_model
-
-
-def record_model(
-    run: RunDir,
-    runtime: RuntimeName,
-    model: Path | None,
-    split: Split,
-    *,
-    threads: int = 1,
-    report: Report = silent,
-) -> tuple[Recording, Path]:
-    """Record one model on a split of the run's dataset.
-
-    Keras takes the run's own model where none is given. What a `.tflite` expects (size,
-    normalization, labels) is read from the file itself.
-
-    Raises:
-        BadInput: the model or the dataset is missing or refused.
-        EnvironmentProblem: the runtime is not installed, or its process died.
-    """
-    if runtime is RuntimeName.keras:
-        source = keras_source(run, model)
-        return record(
-            runtime,
-            source.path,
-            source.dataset,
-            split,
-            run,
-            image=source.image,
-            labels=source.labels,
-            threads=threads,
-            report=report,
-        )
-    if model is None:
-        raise BadInput(f"{runtime} needs a .tflite file or a bundle", next_step="pipeline export")
-    file = tflite_file(model)
-    described = described_model(file)
-    dataset = DatasetManifest.load(run.dataset)
-    return record(
-        runtime,
-        file,
-        dataset,
-        split,
-        run,
-        image=described.image,
-        labels=described.labels,
-        threads=threads,
-        report=report,
-    )
+from pipeline.workflow.record import record_model
 
 
 def judge_model(

@@ -14,8 +14,6 @@ from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Verdict
-from pipeline.corridor.refusal import refusal
-from pipeline.corridor.source import KerasSource
 from pipeline.errors import BadInput, PipelineError
 from pipeline.export.bundle import build
 from pipeline.export.converted import EXPORTER_REVISION
@@ -25,6 +23,8 @@ from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import record
+from pipeline.workflow.refusal import refusal
+from pipeline.workflow.source import KerasSource
 
 _PLAIN = Decision()
 

@@ -1,4 +1,4 @@
-"""Walk the whole corridor on pictures this test draws: train, export, prove, resume, survive."""
+"""Run every stage on pictures this test draws: train, export, prove, resume, survive."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from PIL import Image
 from pipeline.contract.choices import Quantize
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
-from pipeline.corridor.config import DataConfig, ExportConfig, RunConfig, TrainConfig
-from pipeline.corridor.walk import Walked, walk
+from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
+from pipeline.workflow.run import RunResult, run_stages
 from tests.commands import Call
 
 pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
-class Corridor:
+class Finished:
     run: RunDir
     config: Path
-    walked: Walked
+    result: RunResult
 
 
 @pytest.fixture(scope="module")
-def corridor(tmp_path_factory: pytest.TempPathFactory) -> Corridor:
-    folder = tmp_path_factory.mktemp("corridor")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("finished")
     random = np.random.default_rng(0)
     for channel, name in enumerate(("RED", "GREEN", "BLUE")):
         (folder / "images" / name).mkdir(parents=True)
@@ -51,42 +51,42 @@ def corridor(tmp_path_factory: pytest.TempPathFactory) -> Corridor:
         encoding="utf-8",
     )
     loaded = RunConfig.from_toml(config)
-    return Corridor(RunDir(folder / "run"), config, walk(loaded))
+    return Finished(RunDir(folder / "run"), config, run_stages(loaded))
 
 
-def test_the_corridor_ends_in_a_proven_bundle_and_a_report(corridor: Corridor) -> None:
-    (exported,) = corridor.walked.exports
+def test_the_finished_ends_in_a_proven_bundle_and_a_report(finished: Finished) -> None:
+    (exported,) = finished.result.exports
     assert exported.published, exported.refusal()
     assert exported.manifest.license == "CC0-1.0"
-    assert exported.manifest.parents["dataset"] == corridor.walked.dataset.digest()
-    page = corridor.run.report.read_text(encoding="utf-8")
+    assert exported.manifest.parents["dataset"] == finished.result.dataset.digest()
+    page = finished.run.report.read_text(encoding="utf-8")
     assert "float16" in page
     assert "Not a medical device" in page
 
 
-def test_a_second_walk_finds_everything_done(corridor: Corridor, call: Call) -> None:
+def test_a_second_walk_finds_everything_done(finished: Finished, call: Call) -> None:
     def stamps() -> dict[Path, int]:
-        kept = (corridor.run.train, corridor.run.bundle("float16"), corridor.run.recordings)
+        kept = (finished.run.train, finished.run.bundle("float16"), finished.run.recordings)
         return {p: p.stat().st_mtime_ns for folder in kept for p in folder.rglob("*")}
 
     before = stamps()
-    done = call("run", corridor.config, "--json")
+    done = call("run", finished.config, "--json")
     assert done.code == 0
     assert done.json()["exports"][0]["resumed"] is True
     assert stamps() == before
 
 
-def test_the_gate_in_ci_is_one_command(corridor: Corridor, call: Call, tmp_path: Path) -> None:
-    bundle, junit = corridor.run.bundle("float16"), tmp_path / "parity.xml"
-    done = call("parity", bundle, "--run-dir", corridor.run.root, "--junit", junit)
+def test_the_gate_in_ci_is_one_command(finished: Finished, call: Call, tmp_path: Path) -> None:
+    bundle, junit = finished.run.bundle("float16"), tmp_path / "parity.xml"
+    done = call("parity", bundle, "--run-dir", finished.run.root, "--junit", junit)
     assert done.code == 0, done
     assert 'failures="0"' in junit.read_text(encoding="utf-8")
 
 
-def test_bundle_and_keras_predict_the_same_class(corridor: Corridor, call: Call) -> None:
-    image = corridor.config.parent / "images" / "GREEN" / "0.jpg"
+def test_bundle_and_keras_predict_the_same_class(finished: Finished, call: Call) -> None:
+    image = finished.config.parent / "images" / "GREEN" / "0.jpg"
     labels = []
-    for model in (corridor.run.bundle("float16"), corridor.run.model):
+    for model in (finished.run.bundle("float16"), finished.run.model):
         done = call("predict", model, image, "--json")
         assert done.code == 0, done
         labels.append(done.json()["predictions"][0]["label"])
@@ -94,14 +94,14 @@ def test_bundle_and_keras_predict_the_same_class(corridor: Corridor, call: Call)
 
 
 def test_an_edited_bundle_is_refused_by_every_reader(
-    corridor: Corridor, call: Call, tmp_path: Path
+    finished: Finished, call: Call, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle"
-    shutil.copytree(corridor.run.bundle("float16"), bundle)
+    shutil.copytree(finished.run.bundle("float16"), bundle)
     data = bytearray((bundle / "model.tflite").read_bytes())
     data[len(data) // 2] ^= 1
     (bundle / "model.tflite").write_bytes(data)
-    image = corridor.config.parent / "images" / "RED" / "0.jpg"
+    image = finished.config.parent / "images" / "RED" / "0.jpg"
     for command in (("predict", bundle, image), ("inspect", bundle), ("parity", bundle)):
         done = call(*command)
         assert done.code == 2
@@ -109,39 +109,39 @@ def test_an_edited_bundle_is_refused_by_every_reader(
 
 
 def test_a_killed_export_leaves_nothing_half_done_and_is_run_again(
-    corridor: Corridor, call: Call
+    finished: Finished, call: Call
 ) -> None:
     command = [sys.executable, "-m", "pipeline", "export", "--quantize", "dynamic"]
-    options = ["--run-dir", str(corridor.run.root)]
+    options = ["--run-dir", str(finished.run.root)]
     process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE)
-    bundles = corridor.run.root / "bundles"
+    bundles = finished.run.root / "bundles"
     deadline = time.monotonic() + 60
     while not list(bundles.glob(".staging-dynamic-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(1.5)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert not corridor.run.bundle("dynamic").exists()
+    assert not finished.run.bundle("dynamic").exists()
     done = call("export", "--quantize", "dynamic", *options)
     assert done.code == 0, done
-    assert Verdict.load(corridor.run.bundle("dynamic") / "verdict.json").passed
+    assert Verdict.load(finished.run.bundle("dynamic") / "verdict.json").passed
     assert not list(bundles.glob(".*"))
 
 
 def test_a_model_from_elsewhere_is_exported_with_the_runs_dataset(
-    corridor: Corridor, call: Call, tmp_path: Path
+    finished: Finished, call: Call, tmp_path: Path
 ) -> None:
     alone = tmp_path / "brought.keras"
-    shutil.copyfile(corridor.run.model, alone)
-    done = call("export", "--quantize", "float16", "--model", alone, "--run-dir", corridor.run.root)
+    shutil.copyfile(finished.run.model, alone)
+    done = call("export", "--quantize", "float16", "--model", alone, "--run-dir", finished.run.root)
     assert done.code == 0, done
 
 
-def test_a_changed_image_stops_the_proof(corridor: Corridor, call: Call, tmp_path: Path) -> None:
+def test_a_changed_image_stops_the_proof(finished: Finished, call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
-    shutil.copytree(corridor.config.parent, folder)
+    shutil.copytree(finished.config.parent, folder)
     shutil.rmtree(folder / "run" / "recordings")
-    dataset = corridor.walked.dataset
+    dataset = finished.result.dataset
     moved = dataset.model_copy(update={"root": str(folder / "images")})
     run = RunDir(folder / "run")
     moved.save(run.dataset)
@@ -154,7 +154,7 @@ def test_a_changed_image_stops_the_proof(corridor: Corridor, call: Call, tmp_pat
 
 
 def test_the_defaults_of_the_demo_ask_for_both_files() -> None:
-    from pipeline.corridor.walk import demo_config
+    from pipeline.workflow.run import demo_config
 
     config = demo_config(Path("somewhere"), seed=3)
     assert config.data == DataConfig(license=config.data.license)

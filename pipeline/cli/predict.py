@@ -1,4 +1,4 @@
-"""Offer `pipeline inspect`, `pipeline predict` and `pipeline report`."""
+"""Offer `pipeline predict`."""
 
 from __future__ import annotations
 
@@ -8,39 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption
+from pipeline.cli.options import JsonOption
 from pipeline.cli.output import output
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipeline.prediction.predict import Predictions
-
-
-def inspect(
-    model: Annotated[Path, typer.Argument(help="A .tflite file or a bundle.", metavar="FILE")],
-    json: JsonOption = False,
-) -> None:
-    """Show what is in a .tflite file.
-
-    Tensors, quantization, metadata, operators with their versions, the oldest runtime that has
-    them all.
-    """
-    from rich.table import Table
-
-    from pipeline.contract.bundle import tflite_file
-    from pipeline.tflite.inspect import inspect_file
-
-    inspection = inspect_file(tflite_file(model))
-    facts = Table("fact", "value", title=str(model), show_header=False)
-    for name, value in inspection.facts():
-        facts.add_row(name, value)
-    operators = Table("operator", "version", "count", "since runtime", title="Operators")
-    for operator in inspection.operators:
-        operators.add_row(
-            operator.name, str(operator.version), str(operator.count), operator.since or "unknown"
-        )
-    output.result(inspection.model_dump(mode="json"), facts, operators)
+    from pipeline.workflow.predict import Predictions
 
 
 def predict(
@@ -54,8 +28,8 @@ def predict(
     Shows the probability of each class, and the one predicted.
     """
     from pipeline.errors import BadInput
-    from pipeline.prediction.predict import find_images
-    from pipeline.prediction.predict import predict as predict_stage
+    from pipeline.workflow.predict import find_images
+    from pipeline.workflow.predict import predict as predict_stage
 
     if csv and output.as_json:
         raise BadInput("choose one of --csv and --json")
@@ -71,17 +45,6 @@ def predict(
             for _, error in predictions.refused:
                 output.refusal(error)
         raise typer.Exit(BadInput.exit_code)
-
-
-def report(run_dir: RunDirOption = DEFAULT_RUN_DIR, json: JsonOption = False) -> None:
-    """Write the HTML report of a run."""
-    from pipeline.contract.run import RunDir
-    from pipeline.corridor.reporting import write_report
-
-    run = RunDir(run_dir)
-    with run.lock():
-        path = write_report(run)
-    output.result({"report": str(path)}, f"report: {path}")
 
 
 def _write_csv(predictions: Predictions) -> None:

@@ -1,4 +1,4 @@
-"""Walk the whole corridor from one configuration, resuming what is finished."""
+"""Run every stage from one configuration, resuming what is finished."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.decision import Decision
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.run import RunDir
-from pipeline.corridor.config import DataConfig, ExportConfig, RunConfig, TrainConfig
-from pipeline.corridor.prove import Exported, export_and_prove
-from pipeline.corridor.reporting import write_report
-from pipeline.corridor.source import keras_source
 from pipeline.data.prepare import prepare
 from pipeline.data.synthesize import synthesize
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.training.train import train
+from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
+from pipeline.workflow.export import Exported, export_and_prove
+from pipeline.workflow.report import write_report
+from pipeline.workflow.source import keras_source
 
 
 @dataclass(frozen=True)
-class Walked:
-    """Hold what a walk made."""
+class RunResult:
+    """Hold what a run made."""
 
     dataset: DatasetManifest
     model: ModelManifest
@@ -41,7 +41,7 @@ def demo_config(run_dir: Path, seed: int) -> RunConfig:
     )
 
 
-def walk(config: RunConfig, *, report: Report = silent) -> Walked:
+def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
     """Prepare, train, export each recipe, prove it, and write the report.
 
     Each stage returns at once where its result already belongs to the same inputs. A recipe that
@@ -70,7 +70,7 @@ def walk(config: RunConfig, *, report: Report = silent) -> Walked:
             )
             for recipe in config.export.recipes(config.seed)
         )
-        return Walked(dataset, model, exports, write_report(run))
+        return RunResult(dataset, model, exports, write_report(run))
 
 
 def _prepare(config: RunConfig, run: RunDir, report: Report) -> DatasetManifest:

@@ -1,4 +1,4 @@
-"""Offer `pipeline record` and `pipeline parity`."""
+"""Offer `pipeline parity`."""
 
 from __future__ import annotations
 
@@ -12,40 +12,9 @@ from pipeline.cli.options import (
     JsonOption,
     JunitOption,
     RunDirOption,
-    ThreadsOption,
     ToleranceOption,
 )
 from pipeline.cli.output import output
-from pipeline.contract.choices import RuntimeName, Split
-
-
-def record(
-    model: Annotated[
-        Path | None, typer.Argument(help="A .keras or .tflite file or a bundle.")
-    ] = None,
-    runtime: Annotated[RuntimeName, typer.Option(help="Who answers.")] = RuntimeName.litert,
-    split: Annotated[Split, typer.Option(help="Which images.")] = Split.validation,
-    threads: ThreadsOption = 1,
-    run_dir: RunDirOption = DEFAULT_RUN_DIR,
-    json: JsonOption = False,
-) -> None:
-    """Record what a runtime answers on one split.
-
-    Everything about a .tflite (size, normalization, labels) is read from the file itself.
-    """
-    from pipeline.contract.run import RunDir
-    from pipeline.corridor.compare import record_model
-
-    run = RunDir(run_dir)
-    with run.lock(), output.progress() as report:
-        recording, path = record_model(run, runtime, model, split, threads=threads, report=report)
-    facts = recording.facts
-    output.result(
-        {"recording": str(path), "facts": facts.model_dump(mode="json")},
-        f"{facts.count} images answered by {facts.runtime} {facts.runtime_version}: "
-        f"p50 {facts.latency_ms_p50:.1f} ms, p90 {facts.latency_ms_p90:.1f} ms",
-        f"recording: {path}",
-    )
 
 
 def parity(
@@ -76,11 +45,11 @@ def parity(
     from pipeline.cli.export import verdict_table
     from pipeline.contract.files import write_text_atomic
     from pipeline.contract.run import RunDir
-    from pipeline.corridor.compare import judge_model, judge_recordings
-    from pipeline.corridor.refusal import refusal
     from pipeline.errors import BadInput
     from pipeline.parity.thresholds import Thresholds
     from pipeline.report.junit import render_junit
+    from pipeline.workflow.parity import judge_model, judge_recordings
+    from pipeline.workflow.refusal import refusal
 
     thresholds = Thresholds(accuracy_tolerance=tolerance)
     if model is not None and reference is None and candidate is None:

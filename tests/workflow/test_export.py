@@ -15,10 +15,10 @@ from pipeline.contract.goldens import load_goldens
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
-from pipeline.corridor.prove import Exported, export_and_prove, instead
-from pipeline.corridor.source import KerasSource
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.thresholds import Thresholds
+from pipeline.workflow.export import Exported, export_and_prove, instead
+from pipeline.workflow.source import KerasSource
 from tests.export.samples import IMAGE, LABELS, samples
 
 FLOAT16 = Recipe(quantize=Quantize.float16)

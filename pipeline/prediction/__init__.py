@@ -1,1 +1,0 @@
-"""Classify images with an exported or trained model."""

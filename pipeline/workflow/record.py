@@ -1,0 +1,65 @@
+"""Record what a runtime answers on a split, for the command `record` and for the gates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.contract.bundle import tflite_file
+from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.run import RunDir
+from pipeline.errors import BadInput
+from pipeline.progress import Report, silent
+from pipeline.runtimes.ask import record
+from pipeline.runtimes.recording import Recording
+from pipeline.tflite.metadata import described_model
+from pipeline.workflow.source import keras_source
+
+
+def record_model(
+    run: RunDir,
+    runtime: RuntimeName,
+    model: Path | None,
+    split: Split,
+    *,
+    threads: int = 1,
+    report: Report = silent,
+) -> tuple[Recording, Path]:
+    """Record one model on a split of the run's dataset.
+
+    Keras takes the run's own model where none is given. What a `.tflite` expects (size,
+    normalization, labels) is read from the file itself.
+
+    Raises:
+        BadInput: the model or the dataset is missing or refused.
+        EnvironmentProblem: the runtime is not installed, or its process died.
+    """
+    if runtime is RuntimeName.keras:
+        source = keras_source(run, model)
+        return record(
+            runtime,
+            source.path,
+            source.dataset,
+            split,
+            run,
+            image=source.image,
+            labels=source.labels,
+            threads=threads,
+            report=report,
+        )
+    if model is None:
+        raise BadInput(f"{runtime} needs a .tflite file or a bundle", next_step="pipeline export")
+    file = tflite_file(model)
+    described = described_model(file)
+    dataset = DatasetManifest.load(run.dataset)
+    return record(
+        runtime,
+        file,
+        dataset,
+        split,
+        run,
+        image=described.image,
+        labels=described.labels,
+        threads=threads,
+        report=report,
+    )
