@@ -12,7 +12,6 @@ from pipeline.cli.options import (
     JsonOption,
     JunitOption,
     RunDirOption,
-    SeedOption,
     ToleranceOption,
 )
 from pipeline.cli.output import output
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pipeline.contract.ladder import Ladder
+    from pipeline.contract.recipe import Recipe
     from pipeline.contract.verdict import Verdict
-    from pipeline.workflow.export import Exported
+    from pipeline.workflow.exported import Exported
 
 
 def export(
@@ -38,15 +38,15 @@ def export(
         Path | None, typer.Option(help="A .keras file; the run's own by default.")
     ] = None,
     representative: Annotated[
-        int, typer.Option(min=1, help="Training images that calibrate int8.")
-    ] = 200,
+        int | None, typer.Option(min=1, help="Training images that calibrate int8; 200.")
+    ] = None,
     repair: Annotated[
-        Repair,
+        Repair | None,
         typer.Option(
-            help="How far to go to keep int8 faithful: stop at the first step that does (auto), "
-            "try all (max), or leave it as it is (none)."
+            help="How far to go to keep int8 faithful: stop at the first trial that meets the "
+            "target (auto, the default), try all (max), or leave it as it is (none)."
         ),
-    ] = Repair.auto,
+    ] = None,
     recipe_file: Annotated[
         Path | None,
         typer.Option("--recipe", help="A bundle's recipe.json, followed to the same bytes."),
@@ -72,8 +72,15 @@ def export(
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
     ] = "2.16.0",
+    model_version: Annotated[
+        str | None,
+        typer.Option(help="The model's own version, for the metadata; from its hash by default."),
+    ] = None,
+    author: Annotated[str, typer.Option(help="Who made the model, for the metadata.")] = "unknown",
     junit: JunitOption = None,
-    seed: SeedOption = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of int8's choice of images; 0.")
+    ] = None,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
 ) -> None:
@@ -82,47 +89,75 @@ def export(
     A file that fails its gate is kept aside under rejected/, and the exit code is 1.
     """
     from pipeline.contract.decision import Decision, parse_thresholds
-    from pipeline.contract.recipe import Recipe
     from pipeline.contract.run import RunDir
-    from pipeline.errors import BadInput
     from pipeline.parity.thresholds import Thresholds
-    from pipeline.workflow.export import export_and_prove
+    from pipeline.workflow.export import export as export_file
+    from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.report import write_report
     from pipeline.workflow.source import keras_source
 
-    if (quantize is None) == (recipe_file is None):
-        raise BadInput(
-            "export needs one recipe",
-            expected="--quantize none, float16, dynamic or int8; or --recipe FILE",
-            got="neither" if quantize is None else "both",
-        )
-    if recipe_file is not None:
-        recipe = Recipe.load(recipe_file)
-    elif quantize is not None:
-        recipe = Recipe(
-            quantize=quantize,
-            io=io or default_io(quantize),
-            representative_count=representative,
-            seed=seed,
-            repair=repair,
-        )
+    recipe = _recipe(
+        quantize,
+        recipe_file,
+        {
+            "--io": ("io", io),
+            "--representative": ("representative_count", representative),
+            "--repair": ("repair", repair),
+            "--seed": ("seed", seed),
+        },
+    )
     decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
     thresholds = Thresholds(accuracy_tolerance=tolerance)
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
-        source = keras_source(run, model)
-        exported = export_and_prove(
-            source,
-            recipe,
-            run,
-            thresholds,
-            min_runtime=min_runtime,
-            golden_photos=golden or (),
+        job = ExportJob(
+            source=keras_source(run, model),
+            recipe=recipe,
+            thresholds=thresholds,
+            promised_runtime=min_runtime,
             decision=decision,
-            report=report,
+            golden_photos=tuple(golden or ()),
+            model_version=model_version,
+            author=author,
         )
+        exported = export_file(job, run, report=report)
         write_report(run)
     finish([exported], run.report, junit)
+
+
+def _recipe(
+    quantize: Quantize | None, file: Path | None, options: dict[str, tuple[str, Any]]
+) -> Recipe:
+    """Return the recipe asked for; an option that it would not use is refused."""
+    from pipeline.contract.recipe import Recipe
+    from pipeline.errors import BadInput
+
+    given = {name: field for name, field in options.items() if field[1] is not None}
+    if quantize is not None and file is None:
+        unused = [name for name in given if quantize is not Quantize.int8 and name != "--io"]
+        if unused:
+            raise BadInput(
+                f"{', '.join(unused)} would do nothing with --quantize {quantize}",
+                expected="these options with --quantize int8",
+                got=", ".join(f"{name} {given[name][1]}" for name in unused),
+                next_step=f"pipeline export --quantize {quantize}",
+            )
+        values = {"io": default_io(quantize), **dict(given.values())}
+        return Recipe.model_validate({"quantize": quantize, **values})
+    if file is not None and quantize is None:
+        if given:
+            raise BadInput(
+                f"{', '.join(given)} would do nothing with --recipe, which decides it",
+                expected="--recipe FILE alone",
+                got=", ".join(f"{name} {value}" for name, (_, value) in given.items()),
+                next_step=f"pipeline export --recipe {file}",
+            )
+        return Recipe.load(file)
+    raise BadInput(
+        "export needs one recipe",
+        expected="--quantize none, float16, dynamic or int8; or --recipe FILE",
+        got="neither" if quantize is None else "both",
+    )
 
 
 def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:

@@ -30,7 +30,9 @@ def parity(
     ] = None,
     critical: Annotated[
         list[str] | None,
-        typer.Option(help="Critical class; repeatable. For two recordings; MEL where it exists."),
+        typer.Option(
+            help="Gate this class's recall on its own; repeatable. The model's by default."
+        ),
     ] = None,
     tolerance: ToleranceOption = 0.01,
     junit: JunitOption = None,
@@ -48,18 +50,17 @@ def parity(
     from pipeline.errors import BadInput
     from pipeline.parity.thresholds import Thresholds
     from pipeline.report.junit import render_junit
-    from pipeline.workflow.parity import judge_model, judge_recordings
+    from pipeline.workflow.parity import judge_model, judge_recording_files
     from pipeline.workflow.refusal import refusal
 
     thresholds = Thresholds(accuracy_tolerance=tolerance)
+    named = None if critical is None else tuple(critical)
     if model is not None and reference is None and candidate is None:
         run = RunDir(run_dir)
         with run.lock(), output.progress() as report:
-            verdict = judge_model(run, model, thresholds, report=report)
+            verdict = judge_model(run, model, thresholds, critical=named, report=report)
     elif model is None and reference is not None and candidate is not None:
-        verdict = judge_recordings(
-            reference, candidate, thresholds, critical=None if critical is None else tuple(critical)
-        )
+        verdict = judge_recording_files(reference, candidate, thresholds, critical=named)
     else:
         raise BadInput(
             "parity needs one file, or two recordings",

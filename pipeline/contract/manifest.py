@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from pipeline import __version__
+from pipeline.contract.about import About
 from pipeline.contract.base import Frozen
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
@@ -103,23 +104,24 @@ class ModelManifest(Manifest):
 class BundleManifest(Manifest):
     """Describe an exported bundle; its tensors were read back from the finished file.
 
-    `recipe` names the steps an int8 search settled on, `ladder` what it tried. `delegated_nodes`
-    of the graph's `nodes` run in XNNPACK on this host. `decision` says how a device is to speak of
+    `about` is what the metadata must say, `min_runtime` the oldest TFLite runtime that the
+    operators allow, `promised_runtime` the one that was asked for. `recipe` names the steps an
+    int8 search settled on, `ladder` what it tried. `decision` says how a device is to speak of
     an answer.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
 
     kind: Literal["bundle"] = "bundle"
+    about: About
     recipe: Recipe
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     operators: dict[str, int]
     min_runtime: str
+    promised_runtime: str
     representative_sha256: tuple[str, ...] = ()
     ladder: Ladder = Ladder()
-    nodes: int = Field(default=0, ge=0)
-    delegated_nodes: int = Field(default=0, ge=0)
     decision: Decision = Decision()
     license: str = "unknown"
 

@@ -38,7 +38,7 @@ class Check(Frozen):
     name: str
     gate: Gate
     outcome: Outcome
-    evidence: str
+    evidence: str | dict[str, Any]
     value: float | None = None
     unit: str = ""
     comparison: Literal["<=", ">=", "==", ""] = ""

@@ -1,38 +1,25 @@
-"""Put a bundle together: convert, describe, read back, list; publishing is not its business."""
+"""Build the files of a bundle: convert, describe, read back, list; judging is not its business."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import __version__
 from pipeline.child import run_child
-from pipeline.contract.bundle import LABELS_FILE, MANIFEST_FILE, MODEL_FILE, RECIPE_FILE
-from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.about import About
+from pipeline.contract.bundle import LABELS_FILE, MODEL_FILE, RECIPE_FILE
+from pipeline.contract.decision import Decision
 from pipeline.contract.files import write_text_atomic
-from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.manifest import (
-    NOTICE,
-    BundleManifest,
-    FileEntry,
-    ModelManifest,
-    package_versions,
-)
+from pipeline.contract.manifest import NOTICE, BundleManifest, FileEntry, package_versions
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
-from pipeline.contract.verdict import Check
-from pipeline.errors import BadInput
 from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME
 from pipeline.export.converted import Conversion, converted_file
-from pipeline.export.metadata_writer import About
-from pipeline.export.readback import Asked, delegation_checks, read_back
 from pipeline.progress import Report, silent
-from pipeline.runtimes.keras_file import check_keras_archive
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.tflite.inspect import Inspection, inspect_file
-from pipeline.tflite.runtime_versions import version_key
 
 _PACKAGES = (
     "ai-edge-litert",
@@ -47,118 +34,112 @@ _PACKAGES = (
 
 
 @dataclass(frozen=True)
+class BuildRequest:
+    """Hold everything that decides the files of a bundle.
+
+    `promised_runtime` is the oldest TFLite runtime that must load the file, as `2.16.0`.
+    """
+
+    conversion: Conversion
+    about: About
+    license: str
+    promised_runtime: str
+    decision: Decision = field(default_factory=Decision)
+
+
+@dataclass(frozen=True)
 class BuiltBundle:
-    """Hold a filled staging folder: its manifest, what the finished file says, the checks."""
+    """Hold a filled staging folder: its manifest, not yet written, and what the file says."""
 
     folder: Path
     manifest: BundleManifest
     inspection: Inspection
-    checks: tuple[Check, ...]
+
+    @property
+    def file(self) -> Path:
+        """Return the model file."""
+        return self.folder / MODEL_FILE
 
 
 def build(
-    model: Path,
-    recipe: Recipe,
-    run: RunDir,
-    staging: Path,
-    *,
-    dataset: DatasetManifest,
-    labels: Labels,
-    image: ImageContract,
-    model_manifest: ModelManifest | None = None,
-    license: str = "unknown",
-    min_runtime: str = "2.16.0",
-    report: Report = silent,
+    request: BuildRequest, run: RunDir, staging: Path, *, report: Report = silent
 ) -> BuiltBundle:
-    """Fill `staging` with model.tflite, labels.txt, recipe.json and manifest.json, and check.
+    """Fill `staging` with model.tflite, labels.txt and recipe.json.
 
-    1. Refuse a model that carries code. 2. Choose representative images. 3. Convert, quantize
-    and repair, or take what an earlier, interrupted export left. 4. Write the
-    metadata. 5. Read everything back. 6. Write the manifest.
+    1. Choose representative images; convert, quantize and repair, or take what an earlier,
+    interrupted export left. 2. Write the metadata. 3. Read the finished file back. 4. List
+    everything in a manifest.
 
     Args:
-        model: a `.keras` file.
-        recipe: how to quantize.
+        request: what to build.
         run: names the cache of converted files and the logs.
         staging: an existing, empty folder.
-        dataset: its training split gives the representative images.
-        labels: in the model's output order.
-        image: what the model takes.
-        model_manifest: what training recorded; where given, everything must agree with it.
-        license: the licence of the model, for the metadata.
-        min_runtime: the oldest TFLite runtime that must load the file, as `2.16.0`.
         report: receives progress.
 
     Raises:
-        BadInput: the model, the dataset or an image is refused, or they disagree.
+        BadInput: the model, the dataset or an image is refused.
         EnvironmentProblem: a tool could not run.
     """
-    _check_version(min_runtime)
+    conversion = request.conversion
     # 1.
-    check_keras_archive(model)
-    model_sha256 = sha256_file(model)
-    if model_manifest is not None:
-        _check_agreement(model_manifest, model, model_sha256, labels, image)
-    # 2. and 3.
-    made = converted_file(
-        Conversion(model, model_sha256, recipe, image, labels, dataset), run, report
-    )
-    # 4.
-    about = _about(recipe, labels, image, license)
+    made = converted_file(conversion, run, report)
+    # 2.
     file = staging / MODEL_FILE
     run_child(
         "pipeline.export.metadata_writer:write_metadata_child",
         {
             "model": str(made.path),
             "out": str(file.resolve()),
-            "image": image.model_dump(mode="json"),
-            "labels": labels.model_dump(mode="json"),
-            "io": str(recipe.io),
-            "about": about.model_dump(mode="json"),
+            "image": conversion.image.model_dump(mode="json"),
+            "labels": conversion.labels.model_dump(mode="json"),
+            "io": str(made.recipe.io),
+            "about": request.about.model_dump(mode="json"),
         },
         report=report,
         env=TFLITE_SUPPORT_ENV,
-        log=run.logs / f"describe-{recipe.name}.log",
+        log=run.logs / f"describe-{made.recipe.name}.log",
     )
-    # 5.
-    found = inspect_file(file)
-    delegation = run_child(
-        "pipeline.runtimes.delegation:delegation_child",
-        {"model": str(file.resolve())},
-        log=run.logs / f"delegate-{recipe.name}.log",
-    )
-    asked = Asked(
-        recipe=made.recipe, image=image, labels=labels, about=about, min_runtime=min_runtime
-    )
-    checks = (*read_back(found, asked), *delegation_checks(made.recipe, delegation))
-    # 6.
-    write_text_atomic(staging / LABELS_FILE, labels.text())
+    write_text_atomic(staging / LABELS_FILE, conversion.labels.text())
     made.recipe.save(staging / RECIPE_FILE)
+    # 3.
+    found = inspect_file(file)
+    # 4.
     manifest = BundleManifest(
         versions=package_versions(*_PACKAGES),
-        seed=recipe.seed,
-        parents={"dataset": dataset.digest(), "model": model_sha256},
+        seed=made.recipe.seed,
+        parents={"dataset": conversion.dataset.digest(), "model": conversion.model_sha256},
         files={
-            name: FileEntry.of(staging / name) for name in (LABELS_FILE, MODEL_FILE, RECIPE_FILE)
+            LABELS_FILE: FileEntry.of(staging / LABELS_FILE),
+            MODEL_FILE: FileEntry(sha256=found.sha256, size_bytes=found.size_bytes),
+            RECIPE_FILE: FileEntry.of(staging / RECIPE_FILE),
         },
-        image=image,
-        labels=labels,
+        image=conversion.image,
+        labels=conversion.labels,
+        about=request.about,
         recipe=made.recipe,
         inputs=found.graph.inputs,
         outputs=found.graph.outputs,
         operators={operator.key: operator.count for operator in found.operators},
         min_runtime=found.runtime.version or "unknown",
+        promised_runtime=request.promised_runtime,
         representative_sha256=made.representative_sha256,
         ladder=made.ladder,
-        nodes=delegation["nodes"],
-        delegated_nodes=delegation["delegated"],
-        license=license,
+        decision=request.decision,
+        license=request.license,
     )
-    manifest.save(staging / MANIFEST_FILE)
-    return BuiltBundle(folder=staging, manifest=manifest, inspection=found, checks=checks)
+    return BuiltBundle(folder=staging, manifest=manifest, inspection=found)
 
 
-def _about(recipe: Recipe, labels: Labels, image: ImageContract, license: str) -> About:
+def about_model(
+    recipe: Recipe,
+    labels: Labels,
+    image: ImageContract,
+    *,
+    license: str,
+    version: str,
+    author: str,
+) -> About:
+    """Return what the metadata says of a model: what it takes, what it answers, the notice."""
     return About(
         name=f"Image classifier of {len(labels)} classes",
         description=(
@@ -166,37 +147,9 @@ def _about(recipe: Recipe, labels: Labels, image: ImageContract, license: str) -
             f"resized bilinearly; answers the probability of each of {len(labels)} classes. "
             f"Recipe {recipe.name}. {NOTICE}"
         ),
-        version=__version__,
-        author="Made with pipeline",
+        version=version,
+        author=author,
         license=license,
         input_name=INPUT_NAME,
         output_name=OUTPUT_NAME,
     )
-
-
-def _check_agreement(
-    manifest: ModelManifest, model: Path, model_sha256: str, labels: Labels, image: ImageContract
-) -> None:
-    recorded = manifest.files.get(model.name)
-    for what, expected, got in (
-        ("content", recorded.sha256 if recorded else "a record of this file", model_sha256),
-        ("labels", list(manifest.labels.names), list(labels.names)),
-        ("image contract", manifest.image.digest(), image.digest()),
-    ):
-        if expected != got:
-            raise BadInput(
-                f"the model's {what} is not what its manifest records",
-                where=str(model),
-                expected=str(expected),
-                got=str(got),
-                next_step="train again, or export the model its manifest belongs to",
-            )
-
-
-def _check_version(min_runtime: str) -> None:
-    try:
-        version_key(min_runtime)
-    except ValueError as error:
-        raise BadInput(
-            "not a runtime version", expected="numbers and dots, as 2.16.0", got=min_runtime
-        ) from error

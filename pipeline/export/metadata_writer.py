@@ -11,7 +11,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract.base import Frozen
+from pipeline.contract.about import (
+    FULL_NAMES_FILE,
+    FULL_NAMES_LOCALE,
+    About,
+    stored_input_range,
+    stored_output_range,
+)
 from pipeline.contract.bundle import LABELS_FILE
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
@@ -20,32 +26,8 @@ from pipeline.contract.recipe import Io
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.native import prepare_tflite_support
 
-# Packed beside the labels where they have full names: the metadata's own way of display names.
-FULL_NAMES_FILE = "labels_en.txt"
-FULL_NAMES_LOCALE = "en"
 # The first moment a zip archive can state: a fixed time keeps equal inputs equal in bytes.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-class About(Frozen):
-    """Hold what the metadata says of the model in words, and the names of its ends."""
-
-    name: str
-    description: str
-    version: str
-    author: str
-    license: str
-    input_name: str
-    output_name: str
-
-
-def stored_range(image: ImageContract, io: Io) -> tuple[float, float]:
-    """Return the smallest and largest stored value of an input of this type."""
-    return {
-        Io.float32: image.float_range,
-        Io.uint8: (0.0, 255.0),
-        Io.int8: (-128.0, 127.0),
-    }[io]
 
 
 def write_metadata_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
@@ -106,7 +88,7 @@ def _populate(
         norm_std=[image.std] * channels,
         color_space_type=schema.ColorSpaceType.RGB,
     )
-    low, high = stored_range(image, io_type)
+    low, high = stored_input_range(image, io_type)
     input_md.min_values, input_md.max_values = [low] * channels, [high] * channels
     output_md = metadata_info.ClassificationTensorMd(
         name=about.output_name,
@@ -116,7 +98,7 @@ def _populate(
             for path, locale in label_files
         ],
     )
-    low, high = {Io.float32: (0.0, 1.0), Io.uint8: (0.0, 255.0), Io.int8: (-128.0, 127.0)}[io_type]
+    low, high = stored_output_range(io_type)
     output_md.min_values, output_md.max_values = [low], [high]
     writer = image_classifier.MetadataWriter.create_from_metadata_info(
         model, general_md=general, input_md=input_md, output_md=output_md

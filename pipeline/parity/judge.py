@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.contract.verdict import Outcome, Verdict
+from pipeline.contract.verdict import Check, Outcome, Verdict
 from pipeline.errors import BadInput
 from pipeline.parity.align import align
 from pipeline.parity.answers import Answers
@@ -13,14 +13,15 @@ from pipeline.parity.thresholds import Thresholds
 from pipeline.runtimes.recording import Recording
 
 
-def judge(
+def judge_recordings(
     reference: Recording,
     candidate: Recording,
     thresholds: Thresholds,
     *,
     critical: tuple[str, ...],
+    structure: tuple[Check, ...] = (),
 ) -> Verdict:
-    """Walk the numbers gate, then the task gate; a pure function of its arguments.
+    """Run the numbers gate, then the task gate; a pure function of its arguments.
 
     Answers that are no probabilities (NaN, infinity, outside 0 to 1, not summing to 1, the same
     for every image) end the verdict before any tolerance is asked.
@@ -30,6 +31,7 @@ def judge(
         candidate: what was exported, in the runtime that will serve it.
         thresholds: the limits.
         critical: the labels whose recall is gated one by one.
+        structure: checks of the candidate's file, which come first in the verdict.
 
     Raises:
         BadInput: the recordings are not of the same images under the same contract, or
@@ -45,7 +47,7 @@ def judge(
         )
     figures = common_figures(reference.facts, candidate.facts)
     figures["thresholds"] = thresholds.model_dump()
-    checks = validity_checks("reference", pair.reference)
+    checks = [*structure, *validity_checks("reference", pair.reference)]
     checks += validity_checks("candidate", pair.candidate)
     if all(check.outcome is not Outcome.failed for check in checks):
         answers = Answers.of(pair)

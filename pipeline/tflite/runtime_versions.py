@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from pipeline.errors import BadInput
+
 # Operator, then the runtime of its version 1, 2, 3 and so on; "-" where the source has none.
 # "2.3" stands for 2.3.0.
 _TABLE = """
@@ -201,6 +203,20 @@ def version_key(version: str) -> tuple[int, ...]:
         ValueError: `version` is not numbers with dots between them.
     """
     return tuple(int(part) for part in version.split("."))
+
+
+def check_version(version: str) -> None:
+    """Refuse what is not a runtime version.
+
+    Raises:
+        BadInput: `version` is not numbers with dots between them.
+    """
+    try:
+        version_key(version)
+    except ValueError as error:
+        raise BadInput(
+            "not a runtime version", expected="numbers and dots, as 2.16.0", got=version
+        ) from error
 
 
 @cache

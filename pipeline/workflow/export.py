@@ -1,189 +1,99 @@
-"""Export a file, prove it against Keras, and publish it only if it is proven."""
+"""Export one file: build it, judge it, publish it only if it is proven."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE, load_bundle
-from pipeline.contract.choices import RuntimeName, Split
-from pipeline.contract.decision import Decision
-from pipeline.contract.hashing import sha256_file, sha256_json
+from pipeline.contract.bundle import MANIFEST_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.manifest import BundleManifest
-from pipeline.contract.recipe import Quantize, Recipe
+from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Verdict
-from pipeline.errors import BadInput, PipelineError
-from pipeline.export.bundle import build
-from pipeline.export.converted import EXPORTER_REVISION
-from pipeline.export.golden_photos import user_photos
+from pipeline.errors import BadInput
+from pipeline.export.bundle import BuiltBundle, build
+from pipeline.export.golden_photos import GoldenPhoto, user_photos
 from pipeline.export.goldens import make_goldens
-from pipeline.parity.judge import judge
-from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import record
-from pipeline.workflow.refusal import refusal
+from pipeline.tflite.metadata import DescribedModel
+from pipeline.tflite.runtime_versions import check_version
+from pipeline.workflow.export_job import ExportJob
+from pipeline.workflow.exported import Exported, recommendation
+from pipeline.workflow.judge import GATE_REVISION, Candidate, judge
 from pipeline.workflow.source import KerasSource
 
-_PLAIN = Decision()
 
+def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
+    """Build a bundle, judge it in every gate, publish it or keep it aside.
 
-@dataclass(frozen=True)
-class Exported:
-    """Hold what became of one export: `folder` is the bundle, published or kept aside.
-
-    `instead` says what to ship in place of a refused one.
-    """
-
-    recipe: Recipe
-    folder: Path
-    published: bool
-    resumed: bool
-    verdict: Verdict
-    manifest: BundleManifest
-    instead: str | None = None
-
-    def refusal(self) -> PipelineError | None:
-        """Return why this export was not published, or None if it was."""
-        what = f"{self.recipe.name} is not published"
-        return refusal(
-            self.verdict,
-            failed=f"{what}: it failed its gate",
-            undecided=f"{what}: its gate could not be decided",
-            where=str(self.folder),
-            next_step=self.instead,
-        )
-
-
-def export_and_prove(
-    source: KerasSource,
-    recipe: Recipe,
-    run: RunDir,
-    thresholds: Thresholds,
-    *,
-    min_runtime: str,
-    golden_photos: Sequence[Path] = (),
-    decision: Decision = _PLAIN,
-    report: Report = silent,
-) -> Exported:
-    """Build a bundle, walk the structure, numbers and task gates, publish or keep it aside.
-
-    A published bundle that was made from exactly these inputs and judged by these thresholds is
-    returned as it is. A rejected one replaces an earlier rejected one of the same recipe; an
-    earlier published one, proven for its own model, stays. What is published carries goldens,
-    drawn ones and the user's own `golden_photos` (JPEG), and says with `decision` how a device is
-    to speak of an answer.
+    A published bundle that was made from exactly these inputs and judged by these gates and
+    thresholds is returned as it is. A rejected one replaces an earlier rejected one of the same
+    recipe; an earlier published one, proven for its own model, stays. The caller holds
+    `run.lock()`.
 
     Raises:
         BadInput: the model, the dataset, an image or a golden photo is refused.
         EnvironmentProblem: a tool could not run.
     """
-    photos = user_photos(golden_photos, source.image)
-    decision.check_labels(source.labels)
-    inputs = {
-        "model": sha256_file(source.path),
-        "dataset": source.dataset.digest(),
-        "recipe": recipe.digest(),
-        "image": source.image.digest(),
-        "labels": source.labels.digest(),
-        "thresholds": thresholds.digest(),
-        "min_runtime": min_runtime,
-        "exporter": EXPORTER_REVISION,
-        "decision": decision.digest(),
-        "golden_photos": sha256_json([photo.sha256 for photo in photos]),
-    }
-    earlier = _published(run.bundle(recipe.name), recipe, inputs)
-    if earlier is not None:
+    check_version(job.promised_runtime)
+    job.decision.check_labels(job.source.labels)
+    photos = user_photos(job.golden_photos, job.source.image)
+    inputs = job.inputs(photos)
+    if (earlier := _published(run.bundle(job.recipe.name), job.recipe, inputs)) is not None:
         return earlier
-    with staging_dir(run.bundle(recipe.name)) as staging:
-        built = build(
-            source.path,
-            recipe,
+    with staging_dir(run.bundle(job.recipe.name)) as staging:
+        # 1. Build.
+        built = build(job.build_request(), run, staging, report=report)
+        # 2. Judge.
+        verdict = judge(
+            _candidate(built, job.source),
+            job.source,
+            job.thresholds,
             run,
-            staging,
-            dataset=source.dataset,
-            labels=source.labels,
-            image=source.image,
-            model_manifest=source.manifest,
-            license=source.dataset.license,
-            min_runtime=min_runtime,
+            critical=job.source.labels.critical,
+            inputs=inputs,
             report=report,
         )
-        verdict = Verdict.from_checks(built.checks)
-        if verdict.passed:
-            verdict = _prove(source, staging / MODEL_FILE, run, thresholds, verdict, report)
-        verdict = verdict.model_copy(update={"inputs": inputs})
-        verdict.save(staging / VERDICT_FILE)
-        manifest, published = built.manifest, verdict.passed
-        if published:
-            log = run.logs / f"goldens-{recipe.name}.log"
-            goldens = make_goldens(staging, manifest, photos, log=log, report=report)
-            manifest = manifest.model_copy(
-                update={"files": {**manifest.files, **goldens}, "decision": decision}
-            )
-            manifest.save(staging / MANIFEST_FILE)
-        target = run.bundle(recipe.name) if published else run.rejected(recipe.name)
-        publish_dir(staging, target)
-    offer = None if published else instead(run, recipe, inputs["model"])
-    return Exported(recipe, target, published, False, verdict, manifest, offer)
+        # 3. Publish, or keep aside.
+        return _publish(built, verdict, photos, job, run, report)
 
 
-def instead(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
-    """Offer float16, with its figures where this model's is published."""
-    if recipe.quantize is Quantize.float16:
-        return "read the report; `pipeline export --quantize none` changes nothing but the format"
-    folder = run.bundle(str(Quantize.float16))
-    if folder.is_dir():
-        verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)
-        if verdict.passed and manifest.parents.get("model") == model_sha256:
-            share = verdict.figures["top1_agreement"]["share"]
-            size_mb = manifest.files[MODEL_FILE].size_bytes / 1e6
-            return (
-                f"ship float16, which is proven: agreement {100 * share:.1f}%, {size_mb:.1f} MB, "
-                f"at {folder}"
-            )
-    return "pipeline export --quantize float16, which changes least"
+def _candidate(built: BuiltBundle, source: KerasSource) -> Candidate:
+    # What the manifest states, which the structure gate compares with the file's own words.
+    described = DescribedModel(image=source.image, labels=source.labels)
+    return Candidate(built.file, built.inspection, described, built.manifest)
 
 
-def _prove(
-    source: KerasSource,
-    model: Path,
+def _publish(
+    built: BuiltBundle,
+    verdict: Verdict,
+    photos: Sequence[GoldenPhoto],
+    job: ExportJob,
     run: RunDir,
-    thresholds: Thresholds,
-    structure: Verdict,
     report: Report,
-) -> Verdict:
-    recordings = [
-        record(
-            runtime,
-            file,
-            source.dataset,
-            Split.validation,
-            run,
-            image=source.image,
-            labels=source.labels,
-            report=report,
-        )[0]
-        for runtime, file in ((RuntimeName.keras, source.path), (RuntimeName.litert, model))
-    ]
-    judged = judge(recordings[0], recordings[1], thresholds, critical=source.labels.critical)
-    return Verdict.from_checks(
-        (*structure.checks, *judged.checks),
-        reference=judged.reference,
-        candidate=judged.candidate,
-        figures=judged.figures,
-    )
+) -> Exported:
+    manifest, name = built.manifest, job.recipe.name
+    if verdict.passed:
+        log = run.logs / f"goldens-{name}.log"
+        goldens = make_goldens(built.folder, manifest, photos, log=log, report=report)
+        manifest = manifest.model_copy(update={"files": {**manifest.files, **goldens}})
+    manifest.save(built.folder / MANIFEST_FILE)
+    verdict.save(built.folder / VERDICT_FILE)
+    target = run.bundle(name) if verdict.passed else run.rejected(name)
+    publish_dir(built.folder, target)
+    advice = None if verdict.passed else recommendation(run, job.recipe, job.source.sha256)
+    return Exported(job.recipe, target, verdict.passed, False, verdict, manifest, advice)
 
 
 def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported | None:
     if not folder.is_dir():
         return None
     try:
-        verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)
+        verdict: Verdict = Verdict.load(folder / VERDICT_FILE)
+        manifest: BundleManifest = load_bundle(folder)
     except BadInput:
         # Damaged or edited: it is made again, never used.
         return None
-    if not verdict.passed or verdict.inputs != inputs:
+    if not verdict.passed or verdict.inputs != {**inputs, "gates": str(GATE_REVISION)}:
         return None
     return Exported(recipe, folder, True, True, verdict, manifest)

@@ -1,44 +1,74 @@
-"""Judge a model or a recording against its reference."""
+"""Judge a model against Keras, or a recording against another one or a bundle's goldens."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.contract.bundle import GOLDENS_FILE, tflite_file
-from pipeline.contract.choices import RuntimeName, Split
-from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.bundle import GOLDENS_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
 from pipeline.parity.golden_gate import golden_recording, judge_goldens
-from pipeline.parity.judge import judge
+from pipeline.parity.judge import judge_recordings
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.runtimes.recording import Recording
-from pipeline.tflite.metadata import described_model
-from pipeline.workflow.record import record_model
+from pipeline.tflite.inspect import inspect_file
+from pipeline.tflite.metadata import DescribedModel, described_model
+from pipeline.workflow.judge import Candidate, judge
+from pipeline.workflow.source import KerasSource, keras_source
 
 
 def judge_model(
-    run: RunDir, model: Path, thresholds: Thresholds, *, report: Report = silent
+    run: RunDir,
+    model: Path,
+    thresholds: Thresholds,
+    *,
+    critical: tuple[str, ...] | None = None,
+    report: Report = silent,
 ) -> Verdict:
-    """Judge a `.tflite` file or a bundle against the run's Keras model, on validation.
+    """Judge a bundle, or a bare `.tflite` file, against the run's Keras model on validation.
+
+    A bundle goes through the same gates and checks as in its export; of a bare file what can be
+    checked without a manifest is, and the verdict lists what could not.
+
+    Args:
+        run: holds the Keras model, the dataset, recordings and logs.
+        model: a bundle folder or a `.tflite` file.
+        thresholds: the limits.
+        critical: labels whose recall is gated; the model's own where None.
+        report: receives progress.
 
     Raises:
         BadInput: something is missing, refused, or belongs to another model.
+        EnvironmentProblem: a runtime could not run.
     """
     # The cheap refusals come before the slow Keras half.
-    file = tflite_file(model)
-    described_model(file)
-    reference, _ = record_model(run, RuntimeName.keras, None, Split.validation, report=report)
-    candidate, _ = record_model(run, RuntimeName.litert, file, Split.validation, report=report)
-    critical = DatasetManifest.load(run.dataset).labels.critical
-    return judge(reference, candidate, thresholds, critical=critical)
+    candidate = _candidate(model)
+    source = keras_source(run, None)
+    if candidate.manifest is not None:
+        _check_parent(candidate, source, model, run)
+    inputs = {
+        "model": source.sha256,
+        "dataset": source.dataset.digest(),
+        "image": candidate.described.image.digest(),
+        "labels": candidate.described.labels.digest(),
+        "thresholds": thresholds.digest(),
+    }
+    return judge(
+        candidate,
+        source,
+        thresholds,
+        run,
+        critical=source.labels.critical if critical is None else critical,
+        inputs=inputs,
+        report=report,
+    )
 
 
-def judge_recordings(
+def judge_recording_files(
     reference: Path, candidate: Path, thresholds: Thresholds, *, critical: tuple[str, ...] | None
 ) -> Verdict:
     """Judge one recording file against another, or against the goldens of a bundle folder.
@@ -53,7 +83,27 @@ def judge_recordings(
     first, second = Recording.load(reference), Recording.load(candidate)
     if critical is None:
         critical = tuple(name for name in ("MEL",) if name in first.facts.labels)
-    return judge(first, second, thresholds, critical=critical)
+    return judge_recordings(first, second, thresholds, critical=critical)
+
+
+def _candidate(model: Path) -> Candidate:
+    if not model.is_dir():
+        return Candidate(model, inspect_file(model), described_model(model), None)
+    manifest, file = load_bundle(model), model / MODEL_FILE
+    described = DescribedModel(image=manifest.image, labels=manifest.labels)
+    return Candidate(file, inspect_file(file), described, manifest)
+
+
+def _check_parent(candidate: Candidate, source: KerasSource, model: Path, run: RunDir) -> None:
+    parent = candidate.manifest.parents.get("model") if candidate.manifest else None
+    if parent != source.sha256:
+        raise BadInput(
+            "this bundle was made from another model",
+            where=str(model),
+            expected=f"model {source.sha256} of {run.root}",
+            got=f"model {parent or 'unknown'}",
+            next_step="give the --run-dir of the run that exported it",
+        )
 
 
 def _judge_goldens(bundle: Path, candidate: Path, critical: tuple[str, ...] | None) -> Verdict:

@@ -15,7 +15,9 @@ from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 from pipeline.training.train import train
 from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
-from pipeline.workflow.export import Exported, export_and_prove
+from pipeline.workflow.export import export
+from pipeline.workflow.export_job import ExportJob
+from pipeline.workflow.exported import Exported
 from pipeline.workflow.report import write_report
 from pipeline.workflow.source import keras_source
 
@@ -57,15 +59,18 @@ def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
         source = keras_source(run, None)
         thresholds = Thresholds(accuracy_tolerance=config.parity.tolerance)
         exports = tuple(
-            export_and_prove(
-                source,
-                recipe,
-                run,
-                thresholds,
-                min_runtime=config.export.min_runtime,
-                decision=Decision(
-                    unsure_below=config.export.unsure_below, thresholds=config.export.thresholds
+            export(
+                ExportJob(
+                    source=source,
+                    recipe=recipe,
+                    thresholds=thresholds,
+                    promised_runtime=config.export.min_runtime,
+                    decision=Decision(
+                        unsure_below=config.export.unsure_below,
+                        thresholds=config.export.thresholds,
+                    ),
                 ),
+                run,
                 report=report,
             )
             for recipe in config.export.recipes(config.seed)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import ModelManifest
@@ -19,13 +20,14 @@ from pipeline.runtimes.keras_file import check_keras_archive
 
 @dataclass(frozen=True)
 class KerasSource:
-    """Hold a Keras model with what must be known of it."""
+    """Hold a Keras model with what must be known of it, and the dataset it is proven on."""
 
     path: Path
+    sha256: str
     image: ImageContract
     labels: Labels
     dataset: DatasetManifest
-    manifest: ModelManifest | None
+    license: str = "unknown"
 
 
 def keras_source(run: RunDir, model: Path | None) -> KerasSource:
@@ -59,7 +61,10 @@ def keras_source(run: RunDir, model: Path | None) -> KerasSource:
         manifest = ModelManifest.load(manifest_path)
         if path.name in manifest.files:
             manifest.check_files(path.parent)
-            return KerasSource(path, manifest.image, manifest.labels, dataset, manifest)
+            sha256 = manifest.files[path.name].sha256
+            return KerasSource(
+                path, sha256, manifest.image, manifest.labels, dataset, dataset.license
+            )
     if facts.input_shape is None or len(facts.input_shape) != 3 or facts.input_shape[2] != 3:
         raise BadInput(
             "the model does not take RGB images of one fixed size",
@@ -76,4 +81,4 @@ def keras_source(run: RunDir, model: Path | None) -> KerasSource:
             where=str(path),
             got=first_problem(error),
         ) from error
-    return KerasSource(path, image, dataset.labels, dataset, None)
+    return KerasSource(path, sha256_file(path), image, dataset.labels, dataset, dataset.license)

@@ -20,7 +20,7 @@ from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.export.goldens import make_goldens
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import described_model
-from tests.export.samples import IMAGE, INT8, LABELS, samples
+from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, samples
 
 
 def whole_bundle(folder: Path, recipe: Recipe = INT8) -> Path:
@@ -46,11 +46,13 @@ def _made(recipe: Recipe) -> Path:
         },
         image=IMAGE,
         labels=LABELS,
+        about=ABOUT,
         recipe=recipe,
         inputs=found.graph.inputs,
         outputs=found.graph.outputs,
         operators={operator.key: operator.count for operator in found.operators},
         min_runtime=found.runtime.version or "unknown",
+        promised_runtime="2.16.0",
     )
     files = make_goldens(folder, manifest)
     manifest.model_copy(update={"files": manifest.files | files}).save(folder / MANIFEST_FILE)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from tests.commands import Call
 from tests.export.samples import samples
@@ -294,3 +295,32 @@ def test_a_disk_that_fills_up_leaves_the_old_manifest_whole(call: Call, tmp_path
     assert "Traceback" not in done.stderr
     assert RunDir(run).dataset.read_bytes() == before
     assert not list(RunDir(run).dataset.parent.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--io", "int8"], "--io"),
+        (["--representative", "50"], "--representative"),
+        (["--repair", "max"], "--repair"),
+        (["--seed", "0"], "--seed"),
+    ],
+)
+def test_an_option_that_a_recipe_file_decides_is_refused(
+    call: Call, tmp_path: Path, options: list[str], named: str
+) -> None:
+    Recipe().save(tmp_path / "recipe.json")
+    done = call("export", "--recipe", tmp_path / "recipe.json", *options, "--run-dir", tmp_path)
+    assert done.code == 2
+    assert f"{named} would do nothing with --recipe" in done.said
+
+
+@pytest.mark.parametrize(
+    "option", [("--repair", "auto"), ("--representative", "9"), ("--seed", "1")]
+)
+def test_an_option_of_int8_is_refused_with_another_recipe(
+    call: Call, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    done = call("export", "--quantize", "float16", *option, "--run-dir", tmp_path)
+    assert done.code == 2
+    assert f"{option[0]} would do nothing with --quantize float16" in done.said

@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 
 from pipeline.child import run_child
+from pipeline.contract.about import About
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.recipe import Io, Quantize, Recipe, Step
-from pipeline.export.metadata_writer import About
 from pipeline.progress import Report
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.contract.dataset import DatasetManifest, Split
+from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
-from pipeline.contract.image import ImageContract
-from pipeline.contract.labels import Labels
-from pipeline.contract.manifest import BundleManifest, FileEntry, ModelManifest
 from pipeline.contract.recipe import Io, Recipe, Repair
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
-from pipeline.errors import BadInput
-from pipeline.export.bundle import BuiltBundle, build
-from pipeline.progress import ProgressEvent
+from pipeline.export.bundle import BuildRequest, BuiltBundle, about_model, build
+from pipeline.export.converted import Conversion
+from pipeline.parity.structure import structure_of_bundle
+from pipeline.parity.structure_graph import Delegation
+from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.tflite.metadata import described_model
 from tests.export.samples import IMAGE, INT8, LABELS, Samples
 
@@ -31,20 +30,9 @@ class Case:
 @pytest.fixture(scope="module")
 def built(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Case:
     root = tmp_path_factory.mktemp("run")
-    run, staging = RunDir(root), root / "staging"
-    staging.mkdir()
     events: list[ProgressEvent] = []
-    bundle = build(
-        samples.models["good"],
-        INT8,
-        run,
-        staging,
-        dataset=samples.dataset,
-        labels=LABELS,
-        image=IMAGE,
-        license="CC0-1.0",
-        report=events.append,
-    )
+    run, staging = RunDir(root), root / "staging"
+    bundle = rebuild(samples, run, staging, report=events.append)
     return Case(run, staging, bundle, events)
 
 
@@ -53,27 +41,15 @@ def rebuild(
     run: RunDir,
     staging: Path,
     *,
-    model: str = "good",
-    labels: Labels = LABELS,
-    image: ImageContract = IMAGE,
-    dataset: DatasetManifest | None = None,
     recipe: Recipe = INT8,
-    model_manifest: ModelManifest | None = None,
-    min_runtime: str = "2.16.0",
+    report: Report = silent,
 ) -> BuiltBundle:
     staging.mkdir()
-    return build(
-        samples.models[model],
-        recipe,
-        run,
-        staging,
-        dataset=dataset or samples.dataset,
-        labels=labels,
-        image=image,
-        license="CC0-1.0",
-        model_manifest=model_manifest,
-        min_runtime=min_runtime,
-    )
+    path = samples.models["good"]
+    conversion = Conversion(path, sha256_file(path), recipe, IMAGE, LABELS, samples.dataset)
+    about = about_model(recipe, LABELS, IMAGE, license="CC0-1.0", version="1.2", author="the tests")
+    request = BuildRequest(conversion, about, "CC0-1.0", "2.16.0")
+    return build(request, run, staging, report=report)
 
 
 def test_a_bundle_holds_what_its_manifest_lists_and_passes_its_checks(
@@ -83,12 +59,13 @@ def test_a_bundle_holds_what_its_manifest_lists_and_passes_its_checks(
         "model.tflite",
         "labels.txt",
         "recipe.json",
-        "manifest.json",
-    }
-    manifest = BundleManifest.load(built.staging / "manifest.json")
-    assert manifest == built.bundle.manifest
+    }, "the manifest is written once, when everything is known"
+    manifest = built.bundle.manifest
     manifest.check_files(built.staging)
-    assert Verdict.from_checks(built.bundle.checks).passed
+    delegation = Delegation(nodes=1, delegated=1, partitions=1, left=())
+    structure = structure_of_bundle(built.bundle.inspection, manifest, delegation)
+    assert Verdict.from_checks(structure.checks).passed
+    assert manifest.about.version == "1.2"
     assert manifest.parents == {
         "dataset": samples.dataset.digest(),
         "model": sha256_file(samples.models["good"]),
@@ -119,7 +96,8 @@ def test_a_second_export_takes_the_converted_file_and_gives_the_same_bytes(
     log.unlink()
     again = rebuild(samples, built.run, tmp_path / "staging")
     assert not log.exists()
-    for name in ("model.tflite", "labels.txt", "manifest.json"):
+    assert again.manifest == built.bundle.manifest
+    for name in ("model.tflite", "labels.txt", "recipe.json"):
         assert (again.folder / name).read_bytes() == (built.staging / name).read_bytes()
 
 
@@ -129,46 +107,6 @@ def test_a_conversion_that_was_killed_leaves_nothing_that_is_taken_for_a_result(
     cache = built.run.root / "export-cache"
     # The float file, the int8 file made of it, and what was said of that one.
     assert sorted(path.suffix for path in cache.iterdir()) == [".json", ".tflite", ".tflite"]
-
-
-def test_a_runtime_older_than_the_operators_fails_a_check(
-    built: Case, samples: Samples, tmp_path: Path
-) -> None:
-    old = rebuild(samples, built.run, tmp_path / "staging", min_runtime="1.13.0")
-    broken = Verdict.from_checks(old.checks).broken()
-    assert [check.name for check in broken] == ["oldest runtime"]
-
-
-def test_a_model_that_carries_code_is_refused(samples: Samples, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="carries code"):
-        rebuild(samples, RunDir(tmp_path / "run"), tmp_path / "staging", model="lambda")
-    assert not (samples.folder / "code-ran").exists()
-
-
-def test_a_runtime_that_is_no_version_is_refused(samples: Samples, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="not a runtime version"):
-        rebuild(samples, RunDir(tmp_path / "r"), tmp_path / "s", min_runtime="newest")
-
-
-@pytest.mark.parametrize("what", ["content", "labels", "image contract"])
-def test_a_model_that_disagrees_with_its_manifest_is_refused(
-    samples: Samples, tmp_path: Path, what: str
-) -> None:
-    path = samples.models["logits" if what == "content" else "good"]
-    manifest = ModelManifest(
-        versions={},
-        seed=0,
-        parents={},
-        files={"good.keras": FileEntry.of(path)},
-        image=ImageContract() if what == "image contract" else IMAGE,
-        labels=Labels(names=("A", "B", "C")) if what == "labels" else LABELS,
-        recipe="default",
-        width=0.35,
-        weights="none",
-        training={},
-    )
-    with pytest.raises(BadInput, match=f"the model's {what} is not what its manifest records"):
-        rebuild(samples, RunDir(tmp_path / "r"), tmp_path / "s", model_manifest=manifest)
 
 
 @pytest.fixture(scope="module")

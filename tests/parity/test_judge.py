@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.contract.verdict import Check, Outcome, Verdict
 from pipeline.errors import BadInput
-from pipeline.parity.judge import judge
+from pipeline.parity.judge import judge_recordings as judge
 from pipeline.parity.thresholds import Thresholds
 from tests.parity.recordings import answers, pair, recording
 

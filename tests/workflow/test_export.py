@@ -12,12 +12,16 @@ import pytest
 from pipeline.contract.bundle import load_bundle
 from pipeline.contract.decision import Decision
 from pipeline.contract.goldens import load_goldens
+from pipeline.contract.hashing import sha256_file
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.thresholds import Thresholds
-from pipeline.workflow.export import Exported, export_and_prove, instead
+from pipeline.tflite.inspect import inspect_file
+from pipeline.workflow.export import export as export_file
+from pipeline.workflow.export_job import ExportJob
+from pipeline.workflow.exported import Exported, recommendation
 from pipeline.workflow.source import KerasSource
 from tests.export.samples import IMAGE, LABELS, samples
 
@@ -38,17 +42,20 @@ def export(
     golden_photos: Sequence[Path] = (),
     decision: Decision | None = None,
 ) -> Exported:
-    made = samples()
-    source = KerasSource(made.models["good"], IMAGE, NOTHING_CRITICAL, made.dataset, None)
-    return export_and_prove(
-        source,
-        recipe,
-        run,
-        thresholds,
-        min_runtime="2.16.0",
-        golden_photos=golden_photos,
+    job = ExportJob(
+        source=source(),
+        recipe=recipe,
+        thresholds=thresholds,
+        golden_photos=tuple(golden_photos),
         decision=decision or Decision(),
     )
+    return export_file(job, run)
+
+
+def source() -> KerasSource:
+    made = samples()
+    model = made.models["good"]
+    return KerasSource(model, sha256_file(model), IMAGE, NOTHING_CRITICAL, made.dataset)
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +114,13 @@ def test_what_to_ship_instead_is_offered_with_its_figures(
     run: RunDir, published: Exported, tmp_path: Path
 ) -> None:
     model = published.manifest.parents["model"]
-    offer = instead(run, Recipe(quantize=Quantize.int8), model)
+    offer = recommendation(run, Recipe(quantize=Quantize.int8), model)
     assert "ship float16, which is proven: agreement 100.0%" in offer
     assert str(published.folder) in offer
-    for other in (instead(run, Recipe(), "0" * 64), instead(RunDir(tmp_path), Recipe(), model)):
+    for other in (
+        recommendation(run, Recipe(), "0" * 64),
+        recommendation(RunDir(tmp_path), Recipe(), model),
+    ):
         assert other.startswith("pipeline export --quantize float16")
 
 
@@ -121,12 +131,11 @@ def test_too_few_images_are_inconclusive_and_not_published(run: RunDir) -> None:
 
 
 def test_a_file_that_fails_its_structure_is_never_run(run: RunDir) -> None:
-    made = samples()
-    source = KerasSource(made.models["good"], IMAGE, NOTHING_CRITICAL, made.dataset, None)
-    failed = export_and_prove(source, FLOAT16, run, EASY, min_runtime="1.5.0")
+    job = ExportJob(source(), FLOAT16, EASY, promised_runtime="1.5.0")
+    failed = export_file(job, run)
     assert not failed.published
     assert {str(check.gate) for check in failed.verdict.checks} == {"structure"}
-    assert "oldest runtime" in str(failed.refusal())
+    assert "oldest_runtime" in str(failed.refusal())
 
 
 def test_equal_inputs_give_equal_bundles(run: RunDir, published: Exported, tmp_path: Path) -> None:
@@ -214,3 +223,18 @@ def test_a_published_bundle_that_was_edited_is_made_again(
     assert again.published
     assert not again.resumed
     assert edited.read_bytes() == whole
+
+
+def test_a_runtime_that_is_no_version_is_refused_before_any_work(run: RunDir) -> None:
+    with pytest.raises(BadInput, match="not a runtime version"):
+        export_file(ExportJob(source(), FLOAT16, EASY, promised_runtime="newest"), run)
+
+
+def test_the_metadata_gives_the_models_own_version_and_author(run: RunDir, tmp_path: Path) -> None:
+    job = ExportJob(source(), FLOAT16, EASY, model_version="7.1", author="A. Author")
+    made = export_file(job, RunDir(tmp_path))
+    about = inspect_file(made.folder / "model.tflite").metadata
+    assert about is not None
+    assert (about.version, about.author) == ("7.1", "A. Author")
+    plain = ExportJob(source(), FLOAT16, EASY).build_request().about
+    assert plain.version == source().sha256[:12]

@@ -10,21 +10,59 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from pipeline.contract.image import ImageContract
+from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
-from pipeline.export.readback import Asked, delegation_checks, read_back
-from pipeline.tflite.inspect import inspect_bytes
-from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, NAMED, RECIPES, Samples
+from pipeline.parity.structure import structure_of_bundle, structure_of_file
+from pipeline.parity.structure_graph import Delegation, delegation_checks
+from pipeline.tflite.inspect import Inspection, inspect_bytes
+from pipeline.tflite.metadata import described_model
+from tests.export.samples import (
+    ABOUT,
+    IMAGE,
+    INT8,
+    LABELS,
+    NAMED,
+    RECIPES,
+    Samples,
+)
+from tests.export.samples import samples as make_samples
+
+DELEGATED = Delegation(nodes=10, delegated=9, partitions=1, left=("SOFTMAX",))
 
 
-def asked(recipe: Recipe = INT8, **changes: Any) -> Asked:
-    wanted = Asked(recipe=recipe, image=IMAGE, labels=LABELS, about=ABOUT, min_runtime="2.16.0")
-    return wanted.model_copy(update=changes)
+def expected(recipe: Recipe = INT8, found: Inspection | None = None, **changes: Any) -> Any:
+    """Return the manifest that an export of this recipe would write beside the file."""
+    inspection = found or inspect_bytes(
+        make_samples().described[recipe.name].read_bytes(), where="test"
+    )
+    manifest = BundleManifest(
+        versions={},
+        seed=0,
+        parents={},
+        files={},
+        image=IMAGE,
+        labels=LABELS,
+        about=ABOUT,
+        recipe=recipe,
+        inputs=inspection.graph.inputs,
+        outputs=inspection.graph.outputs,
+        operators={operator.key: operator.count for operator in inspection.operators},
+        min_runtime=inspection.runtime.version or "unknown",
+        promised_runtime="2.16.0",
+    )
+    return manifest.model_copy(update=changes)
 
 
-def broken(data: bytes, wanted: Asked) -> list[str]:
-    checks = read_back(inspect_bytes(data, where="test"), wanted)
-    return [check.name for check in Verdict.from_checks(checks).broken()]
+def checks_of(data: bytes, recipe: Recipe = INT8, **changes: Any) -> tuple[Check, ...]:
+    """Check a file against a manifest that differs by `changes` from what describes this file."""
+    found = inspect_bytes(data, where="test")
+    return structure_of_bundle(found, expected(recipe, found, **changes), DELEGATED).checks
+
+
+def broken(data: bytes, recipe: Recipe = INT8, **changes: Any) -> list[str]:
+    verdict = Verdict.from_checks(checks_of(data, recipe, **changes))
+    return [check.name for check in verdict.broken()]
 
 
 def edited(data: bytes, edit: Callable[[Any], None]) -> bytes:
@@ -55,9 +93,10 @@ def int8(samples: Samples) -> bytes:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-def test_a_finished_file_of_each_recipe_is_what_was_asked(samples: Samples, recipe: Recipe) -> None:
-    found = inspect_bytes(samples.described[recipe.name].read_bytes(), where="test")
-    checks = read_back(found, asked(recipe))
+def test_a_finished_file_of_each_recipe_is_what_its_manifest_says(
+    samples: Samples, recipe: Recipe
+) -> None:
+    checks = checks_of(samples.described[recipe.name].read_bytes(), recipe)
     assert [c for c in checks if c.outcome is not Outcome.passed] == []
     assert {c.gate for c in checks} == {Gate.structure}
     assert len({c.name for c in checks}) == len(checks)
@@ -66,43 +105,43 @@ def test_a_finished_file_of_each_recipe_is_what_was_asked(samples: Samples, reci
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_no_recipe_passes_for_another(samples: Samples, recipe: Recipe) -> None:
     data = samples.described[recipe.name].read_bytes()
-    assert all(broken(data, asked(other)) for other in RECIPES if other != recipe)
+    assert all(broken(data, other) for other in RECIPES if other != recipe)
 
 
 def test_reordered_labels_are_caught(int8: bytes) -> None:
     labels = LABELS.model_copy(update={"names": ("GREEN", "RED", "BLUE")})
-    assert broken(int8, asked(labels=labels)) == ["labels"]
+    assert broken(int8, labels=labels) == ["labels"]
     start = int8.index(b"PK\x03\x04")
-    assert broken(with_labels(int8[:start], b"GREEN\nRED\nBLUE\n"), asked()) == ["labels"]
+    assert broken(with_labels(int8[:start], b"GREEN\nRED\nBLUE\n")) == ["labels"]
 
 
 def test_one_label_less_is_caught(int8: bytes) -> None:
     start = int8.index(b"PK\x03\x04")
-    assert broken(with_labels(int8[:start], b"RED\nGREEN\n"), asked()) == ["labels"]
+    assert broken(with_labels(int8[:start], b"RED\nGREEN\n")) == ["labels"]
 
 
 def test_full_names_are_read_back(samples: Samples) -> None:
     named = samples.named[INT8.name].read_bytes()
-    assert broken(named, asked(labels=NAMED)) == []
-    assert broken(named, asked()) == ["full names", "packed files"]
+    assert broken(named, labels=NAMED) == []
+    assert broken(named) == ["full_names", "packed_files"]
     described = samples.described[INT8.name].read_bytes()
-    assert broken(described, asked(labels=NAMED)) == ["full names", "packed files"]
+    assert broken(described, labels=NAMED) == ["full_names", "packed_files"]
 
 
 def test_full_names_in_another_order_are_caught(samples: Samples) -> None:
     named = samples.named[INT8.name].read_bytes()
     start, labels = named.index(b"PK\x03\x04"), LABELS.text().encode()
     swapped = with_labels(named[:start], labels, b"Deep blue\nGREEN\nRosso\n")
-    assert broken(swapped, asked(labels=NAMED)) == ["full names"]
+    assert broken(swapped, labels=NAMED) == ["full_names"]
 
 
 def test_another_normalization_is_caught(samples: Samples) -> None:
     float16 = samples.described["float16"].read_bytes()
     other = ImageContract(height_px=32, width_px=32, mean=127.0, std=128.0)
-    assert broken(float16, asked(RECIPES[1], image=other)) == [
-        "normalization mean",
-        "normalization std",
-        "input range",
+    assert broken(float16, RECIPES[1], image=other) == [
+        "normalization_mean",
+        "normalization_std",
+        "input_range",
     ]
 
 
@@ -111,7 +150,7 @@ def test_an_input_scale_that_raw_pixels_do_not_fit_is_caught(int8: bytes) -> Non
         graph = model.subgraphs[0]
         graph.tensors[graph.inputs[0]].quantization.scale[:] = [0.00695]
 
-    assert broken(edited(writable(int8), rescale), asked()) == ["input quantization"]
+    assert broken(edited(writable(int8), rescale)) == ["input_quantization"]
 
 
 def test_a_zero_point_a_level_off_is_caught(int8: bytes) -> None:
@@ -119,7 +158,7 @@ def test_a_zero_point_a_level_off_is_caught(int8: bytes) -> None:
         graph = model.subgraphs[0]
         graph.tensors[graph.inputs[0]].quantization.zeroPoint = [129]
 
-    assert broken(edited(int8, shift), asked()) == ["input quantization"]
+    assert broken(edited(int8, shift)) == ["input_quantization"]
 
 
 def test_another_operator_is_caught(int8: bytes) -> None:
@@ -128,7 +167,7 @@ def test_another_operator_is_caught(int8: bytes) -> None:
         code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
         code.customCode = "FlexAddV2"
 
-    assert broken(edited(int8, custom), asked()) == ["built-in operators only", "oldest runtime"]
+    assert broken(edited(int8, custom)) == ["built_in_operators_only", "oldest_runtime"]
 
 
 def test_an_operator_version_newer_than_the_asked_runtime_is_caught(int8: bytes) -> None:
@@ -138,15 +177,15 @@ def test_an_operator_version_newer_than_the_asked_runtime_is_caught(int8: bytes)
                 code.version = 12
 
     data = edited(int8, newer)
-    assert broken(data, asked()) == ["oldest runtime", "converter's oldest runtime"]
-    assert "oldest runtime" not in broken(data, asked(min_runtime="2.17.0"))
+    assert broken(data) == ["oldest_runtime", "runtime_written_by_converter"]
+    assert "oldest_runtime" not in broken(data, promised_runtime="2.17.0")
 
 
 def test_an_unknown_operator_version_is_inconclusive_not_passed(int8: bytes) -> None:
     def future(model: Any) -> None:
         model.operatorCodes[0].version = 99
 
-    checks = read_back(inspect_bytes(edited(int8, future), where="test"), asked())
+    checks = checks_of(edited(int8, future))
     assert Verdict.from_checks(checks).outcome is Outcome.inconclusive
 
 
@@ -154,15 +193,19 @@ def test_lost_signature_and_metadata_are_caught(int8: bytes, samples: Samples) -
     def nameless(model: Any) -> None:
         model.signatureDefs = []
 
-    assert broken(edited(int8, nameless), asked()) == ["signature"]
-    assert broken(samples.converted[INT8.name].read_bytes(), asked()) == ["metadata"]
+    assert broken(edited(int8, nameless)) == ["signature"]
+    assert broken(samples.converted[INT8.name].read_bytes()) == ["metadata"]
 
 
 def test_a_changed_licence_or_description_is_caught(int8: bytes) -> None:
     other = ABOUT.model_copy(update={"license": "MIT", "description": "A diagnosis."})
-    (texts,) = [c for c in checks_of(int8, asked(about=other)) if c.name == "metadata texts"]
+    (texts,) = [c for c in checks_of(int8, about=other) if c.name == "metadata_texts"]
     assert texts.outcome is Outcome.failed
-    assert "license 'CC0-1.0'" in texts.evidence
+    assert texts.evidence["expected"] == {"license": "MIT", "description": "A diagnosis."}
+    assert texts.evidence["found"] == {
+        "license": ABOUT.license,
+        "description": ABOUT.description,
+    }
 
 
 @pytest.mark.parametrize(
@@ -177,24 +220,39 @@ def test_a_changed_licence_or_description_is_caught(int8: bytes) -> None:
 def test_only_what_xnnpack_has_no_kernel_for_may_be_left_to_the_interpreter(
     left: list[str], passes: bool
 ) -> None:
-    found = {"nodes": 67, "delegated": 67 - len(left), "partitions": 2, "left": left}
+    found = Delegation(nodes=67, delegated=67 - len(left), partitions=2, left=tuple(left))
     (check,) = delegation_checks(INT8, found)
     assert (check.outcome is Outcome.passed) is passes
-    assert delegation_checks(RECIPES[1], found) == ()
+    assert list(delegation_checks(RECIPES[1], found)) == []
 
 
-def test_a_dynamic_file_does_not_pass_as_int8(
-    samples: Samples,
+def test_a_file_that_is_not_the_one_its_manifest_describes_is_caught(int8: bytes) -> None:
+    for changes in (
+        {"inputs": expected(RECIPES[4]).inputs},
+        {"operators": {"CONV_2D@3": 1}},
+        {"min_runtime": "2.0.0"},
+    ):
+        assert broken(int8, **changes) == ["tensors_of_manifest"]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_bare_file_gets_what_needs_no_manifest_and_the_rest_is_named(
+    samples: Samples, recipe: Recipe
 ) -> None:
+    path = samples.described[recipe.name]
+    found, described = inspect_bytes(path.read_bytes(), where="test"), described_model(path)
+    bare = structure_of_file(found, described.image, described.labels)
+    assert [c.name for c in bare.checks if c.outcome is not Outcome.passed] == []
+    whole = {check.name for check in checks_of(path.read_bytes(), recipe)}
+    assert whole - {check.name for check in bare.checks} <= set(bare.not_checked)
+
+
+def test_a_dynamic_file_does_not_pass_as_int8(samples: Samples) -> None:
     dynamic = samples.described["dynamic"].read_bytes()
-    assert broken(dynamic, asked(RECIPES[4])) == [
-        "recipe applied to weights",
-        "no operators on floats",
+    assert broken(dynamic, RECIPES[4]) == [
+        "recipe_applied_to_weights",
+        "operators_on_floats",
     ]
-
-
-def checks_of(data: bytes, wanted: Asked) -> tuple[Check, ...]:
-    return read_back(inspect_bytes(data, where="test"), wanted)
 
 
 def writable(data: bytes) -> bytearray:

@@ -1,0 +1,51 @@
+"""Say what a finished file states about itself: texts, tensor names, ranges of stored values."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.choices import Io
+from pipeline.contract.image import ImageContract
+
+# Packed beside the labels where they have full names: the metadata's own way of display names.
+FULL_NAMES_FILE = "labels_en.txt"
+FULL_NAMES_LOCALE = "en"
+
+
+class About(Frozen):
+    """Hold what the metadata says of the model in words, and the names of input and output."""
+
+    name: str
+    description: str
+    version: str
+    author: str
+    license: str
+    input_name: str
+    output_name: str
+
+
+def stored_input_range(image: ImageContract, io: Io) -> tuple[float, float]:
+    """Return the smallest and largest stored value of an input tensor of this type."""
+    match io:
+        case Io.float32:
+            return image.float_range
+        case Io.uint8:
+            return (0.0, 255.0)
+        case Io.int8:
+            return (-128.0, 127.0)
+        case _:
+            assert_never(io)
+
+
+def stored_output_range(io: Io) -> tuple[float, float]:
+    """Return the smallest and largest stored value of an output tensor of probabilities."""
+    match io:
+        case Io.float32:
+            return (0.0, 1.0)
+        case Io.uint8:
+            return (0.0, 255.0)
+        case Io.int8:
+            return (-128.0, 127.0)
+        case _:
+            assert_never(io)

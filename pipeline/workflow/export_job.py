@@ -1,0 +1,79 @@
+"""Say what one export is asked for, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.contract.decision import Decision
+from pipeline.contract.hashing import sha256_json
+from pipeline.contract.recipe import Recipe
+from pipeline.export.bundle import BuildRequest, about_model
+from pipeline.export.converted import EXPORTER_REVISION, Conversion
+from pipeline.export.golden_photos import GoldenPhoto
+from pipeline.parity.thresholds import Thresholds
+from pipeline.workflow.source import KerasSource
+
+DEFAULT_RUNTIME = "2.16.0"
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """Hold everything one export is asked for.
+
+    `promised_runtime` is the oldest TFLite runtime that must load the file, as `2.16.0`.
+    `decision` says how a device is to speak of an answer, `golden_photos` (JPEG) are the user's
+    own. `model_version` is the model's, its hash's beginning where None.
+    """
+
+    source: KerasSource
+    recipe: Recipe
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    promised_runtime: str = DEFAULT_RUNTIME
+    decision: Decision = field(default_factory=Decision)
+    golden_photos: tuple[Path, ...] = ()
+    model_version: str | None = None
+    author: str = "unknown"
+
+    def build_request(self) -> BuildRequest:
+        """Return what the build needs of this job."""
+        source = self.source
+        return BuildRequest(
+            conversion=Conversion(
+                source.path,
+                source.sha256,
+                self.recipe,
+                source.image,
+                source.labels,
+                source.dataset,
+            ),
+            about=about_model(
+                self.recipe,
+                source.labels,
+                source.image,
+                license=source.license,
+                version=self.model_version or source.sha256[:12],
+                author=self.author,
+            ),
+            license=source.license,
+            promised_runtime=self.promised_runtime,
+            decision=self.decision,
+        )
+
+    def inputs(self, photos: Sequence[GoldenPhoto]) -> dict[str, str]:
+        """Return the digests of everything that decides the bundle and its verdict."""
+        request = self.build_request()
+        return {
+            "model": self.source.sha256,
+            "dataset": self.source.dataset.digest(),
+            "recipe": self.recipe.digest(),
+            "image": self.source.image.digest(),
+            "labels": self.source.labels.digest(),
+            "about": request.about.digest(),
+            "thresholds": self.thresholds.digest(),
+            "min_runtime": self.promised_runtime,
+            "exporter": EXPORTER_REVISION,
+            "decision": self.decision.digest(),
+            "golden_photos": sha256_json([photo.sha256 for photo in photos]),
+        }
