@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from pipeline import __version__
 from pipeline.contract.base import Frozen
@@ -16,8 +16,8 @@ from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.ladder import Ladder
 from pipeline.contract.recipe import Recipe
+from pipeline.contract.search import SearchRecord
 from pipeline.errors import BadInput
 
 NOTICE = "Research and engineering example. Not a medical device; not for diagnosis."
@@ -103,7 +103,7 @@ class ModelManifest(Manifest):
 class BundleManifest(Manifest):
     """Describe an exported bundle; its tensors were read back from the finished file.
 
-    `recipe` names the steps an int8 search settled on, `ladder` what it tried. `delegated_nodes`
+    `recipe` names the steps an int8 search settled on, `search` what it tried. `delegated_nodes`
     of the graph's `nodes` run in XNNPACK on this host. `decision` says how a device is to speak of
     an answer.
     """
@@ -117,7 +117,10 @@ class BundleManifest(Manifest):
     operators: dict[str, int]
     min_runtime: str
     representative_sha256: tuple[str, ...] = ()
-    ladder: Ladder = Ladder()
+    # "ladder" in the manifests of earlier releases.
+    search: SearchRecord = Field(
+        default=SearchRecord(), validation_alias=AliasChoices("search", "ladder")
+    )
     nodes: int = Field(default=0, ge=0)
     delegated_nodes: int = Field(default=0, ge=0)
     decision: Decision = Decision()

@@ -149,7 +149,7 @@ def build(
         operators={operator.key: operator.count for operator in found.operators},
         min_runtime=found.runtime.version or "unknown",
         representative_sha256=made.representative_sha256,
-        ladder=made.ladder,
+        search=made.search,
         nodes=delegation["nodes"],
         delegated_nodes=delegation["delegated"],
         license=license,

@@ -132,7 +132,9 @@ def export_and_prove(
 def instead(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
     """Offer float16, with its figures where this model's is published."""
     if recipe.quantize is Quantize.float16:
-        return "read the report; `pipeline export --quantize none` changes nothing but the format"
+        return (
+            "read the report; `pipeline export --quantize float32` changes nothing but the format"
+        )
     folder = run.bundle(str(Quantize.float16))
     if folder.is_dir():
         verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)

@@ -190,7 +190,7 @@ def test_recipe_names_tell_recipes_apart() -> None:
         "int8-float32",
         "int8-uint8",
         "int8-int8",
-        "none",
+        "float32",
         "float16",
         "dynamic",
     ]

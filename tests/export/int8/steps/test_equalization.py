@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.contract.image import ImageContract
-from pipeline.export.int8.equalization import bottleneck_factors, equalize, relu6_factors
+from pipeline.export.int8.activation_statistics import Statistics, collect_statistics
 from pipeline.export.int8.kernels import Kernel
-from pipeline.export.int8.statistics import Statistics, collect_statistics
+from pipeline.export.int8.steps.equalization import bottleneck_factors, equalize, relu6_factors
 from pipeline.imaging.preprocess import normalize
 from pipeline.progress import silent
 from pipeline.tflite.edit import pack
@@ -14,7 +14,7 @@ from pipeline.tflite.flatbuffer import Model
 from tests.export.int8.graphs import RELU, RELU6, Float32, Network, values_of
 
 IMAGE = ImageContract(height_px=32, width_px=32)
-LEVELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
 # How much of a channel's range each output of the first layer uses.
 REACH = np.array([8.0, 1.0, 0.3, 0.001])
 
@@ -43,12 +43,12 @@ def bottleneck(activation: int = RELU6, *, tied_to_relu: bool = False) -> Model:
 
 
 def seen(model: Model) -> Statistics:
-    return collect_statistics(model, LEVELS, IMAGE, seed=0, report=silent)
+    return collect_statistics(model, PIXELS, IMAGE, seed=0, report=silent)
 
 
 def answers(model: Model) -> Float32:
     kernel = Kernel(pack(model))
-    return np.concatenate([kernel(normalize(one, IMAGE)[None]) for one in LEVELS])
+    return np.concatenate([kernel(normalize(one, IMAGE)[None]) for one in PIXELS])
 
 
 def test_a_channel_grows_until_it_reaches_6_and_no_more_than_64_times() -> None:
