@@ -12,6 +12,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.export.int8.io_types import (
     absorb_mean_rounding,
+    inner_output,
     input_range,
     int8_batch,
     set_io_type,
@@ -21,7 +22,7 @@ from pipeline.export.int8.kernels import Kernel
 from pipeline.export.int8.lower import lower
 from pipeline.imaging.preprocess import normalize
 from pipeline.tflite.edit import duplicate, expose, pack, scale_and_zero_point
-from pipeline.tflite.flatbuffer import Model
+from pipeline.tflite.flatbuffer import Model, text
 from tests.export.int8.graphs import Network, tensor_of, values_of
 
 IMAGE = ImageContract(height_px=32, width_px=32)
@@ -185,3 +186,27 @@ def test_setting_the_type_leaves_the_weights_alone() -> None:
     assert scale_and_zero_point(finished.subgraphs[0].tensors[-2]) == pytest.approx(
         (1 / IMAGE.std, 128), rel=1e-6
     )
+
+
+def test_a_rounded_mean_is_refused_where_the_first_convolution_has_no_bias() -> None:
+    graph = lowered(IMAGE, Io.uint8)
+    (convolution,) = graph.subgraphs[0].operators
+    convolution.inputs = [*map(int, convolution.inputs[:2]), -1]
+    with pytest.raises(BadInput, match="needs a convolution first") as refused:
+        absorb_mean_rounding(graph, IMAGE)
+    assert "without a bias" in str(refused.value.got)
+
+
+@pytest.mark.parametrize("io", list(Io))
+def test_the_file_keeps_the_names_of_the_graph_and_none_is_there_twice(io: Io) -> None:
+    graph = lowered(IMAGE, io)
+    set_io_type(graph, io)
+    main = graph.subgraphs[0]
+    names = [text(tensor.name) for tensor in main.tensors]
+    assert names[int(main.inputs[0])] == "image"
+    assert names[int(main.outputs[0])] == "out"
+    assert len(set(names)) == len(names)
+    (inner,) = (
+        j for j in range(len(names)) if names[j] == ("out" if io is Io.int8 else "out_int8")
+    )
+    assert inner_output(graph) == inner
