@@ -13,7 +13,7 @@ from pipeline.cli.output import output
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pipeline.contract.debug import DebugReport
+    from pipeline.contract.layer_errors import DebugReport
 
 _SHOWN = 20
 # Columns of the terminal from which the weights are shown too.

@@ -11,6 +11,7 @@ from pipeline.cli.options import (
     DEFAULT_RUN_DIR,
     JsonOption,
     JunitOption,
+    QuantizeOption,
     RunDirOption,
     ToleranceOption,
 )
@@ -21,16 +22,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from pipeline.contract.ladder import Ladder
     from pipeline.contract.recipe import Recipe
+    from pipeline.contract.search import SearchRecord
     from pipeline.contract.verdict import Verdict
     from pipeline.workflow.exported import Exported
 
 
 def export(
-    quantize: Annotated[
-        Quantize | None, typer.Option(help="How to store weights and activations.")
-    ] = None,
+    quantize: QuantizeOption = None,
     io: Annotated[
         Io | None, typer.Option(help="Input and output type; uint8 for int8, else float32.")
     ] = None,
@@ -155,7 +154,7 @@ def _recipe(
         return Recipe.load(file)
     raise BadInput(
         "export needs one recipe",
-        expected="--quantize none, float16, dynamic or int8; or --recipe FILE",
+        expected=f"--quantize {', '.join(Quantize)}; or --recipe FILE",
         got="neither" if quantize is None else "both",
     )
 
@@ -181,7 +180,7 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
                 "min_runtime": one.manifest.min_runtime,
                 "steps": [str(step) for step in one.manifest.recipe.steps or ()],
                 "float16_layers": list(one.manifest.recipe.float16_layers),
-                "ladder": one.manifest.ladder.model_dump(mode="json"),
+                "search": one.manifest.search.model_dump(mode="json"),
                 "verdict": one.verdict.model_dump(mode="json"),
             }
             for one in exported
@@ -190,8 +189,8 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
     }
     parts: list[RenderableType] = []
     for one in exported:
-        if one.manifest.ladder.rungs:
-            parts.append(ladder_table(one.manifest.ladder, one.recipe.name))
+        if one.manifest.search.trials:
+            parts.append(search_table(one.manifest.search, one.recipe.name))
         parts.append(verdict_table(one.verdict, one.recipe.name))
         parts.append(
             f"{'published' if one.published else 'NOT published, kept aside'}: {one.folder}"
@@ -199,7 +198,7 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
     output.conclude(value, refused, *parts, f"report: {report}")
 
 
-def ladder_table(ladder: Ladder, title: str) -> Table:
+def search_table(search: SearchRecord, title: str) -> Table:
     """Return what an int8 search tried, a row for each file."""
     from rich.markup import escape
     from rich.table import Table
@@ -209,14 +208,14 @@ def ladder_table(ladder: Ladder, title: str) -> Table:
     table = Table(title=f"{escape(title)}: repair", title_justify="left")
     for column in ("step", "agreement", "mean difference", "latency p50", ""):
         table.add_column(column, overflow="fold")
-    for rung in ladder.rungs:
-        state = "[green]holds[/]" if rung.passed else "does not hold"
+    for trial in search.trials:
+        state = "[green]meets the target[/]" if trial.meets_target else "misses the target"
         table.add_row(
-            f"[bold]{step_words(rung)}[/]" if rung.chosen else step_words(rung),
-            f"{100 * rung.agreement:.1f}%",
-            f"{rung.mean_difference:.4f}",
-            f"{rung.latency_ms_p50:.1f} ms",
-            f"{state}, [bold]chosen[/]" if rung.chosen else state,
+            f"[bold]{step_words(trial)}[/]" if trial.chosen else step_words(trial),
+            f"{100 * trial.agreement:.1f}%",
+            f"{trial.mean_difference:.4f}",
+            f"{trial.latency_ms_p50:.1f} ms",
+            f"{state}, [bold]chosen[/]" if trial.chosen else state,
         )
     return table
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.output import output
+from pipeline.contract.choices import Quantize
 
 
 def _set_json(value: bool) -> bool:
@@ -15,6 +16,23 @@ def _set_json(value: bool) -> bool:
     return value
 
 
+def _parse_quantize(value: str) -> Quantize:
+    # A plain choice would refuse the name that earlier releases gave float32.
+    try:
+        return Quantize(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(Quantize)}.") from error
+
+
+QuantizeOption = Annotated[
+    Quantize | None,
+    typer.Option(
+        "--quantize",
+        parser=_parse_quantize,
+        metavar=f"<{'|'.join(Quantize)}>",
+        help="How to store weights and activations.",
+    ),
+]
 RunDirOption = Annotated[
     Path,
     typer.Option(

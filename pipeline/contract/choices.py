@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
+
+# Earlier releases called float32 so; their recipes and manifests still load.
+QUANTIZE_ALIASES = {"none": "float32"}
 
 
 class Quantize(StrEnum):
-    """Name how weights and activations are stored."""
+    """Name how weights and activations are stored; `none` is read as `float32`."""
 
-    none = "none"
+    float32 = "float32"
     float16 = "float16"
     dynamic = "dynamic"
     int8 = "int8"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Quantize | None:
+        alias = QUANTIZE_ALIASES.get(str(value))
+        return None if alias is None else cls(alias)
 
 
 class Io(StrEnum):
@@ -50,13 +59,33 @@ class Repair(StrEnum):
 
 
 class Step(StrEnum):
-    """Name the repair steps of int8, in order of cost."""
+    """Name the repair steps of int8, in order of cost, the order in which recipes list them.
 
-    ranges = "ranges"
-    bias_correction = "bias-correction"
-    rounding = "rounding"
-    equalization = "equalization"
-    mixed_precision = "mixed-precision"
+    Each member is its name in recipes, its name for people, and the names of the steps without
+    which it does nothing. What a step does is in `pipeline.export.int8.steps`.
+    """
+
+    ranges = "ranges", "activation ranges"
+    bias_correction = "bias-correction", "sequential bias correction"
+    rounding = "rounding", "adaptive rounding", "bias-correction"
+    equalization = "equalization", "cross-layer equalization"
+    mixed_precision = "mixed-precision", "mixed precision"
+
+    display_name: str
+    _needs: tuple[str, ...]
+
+    def __new__(cls, value: str, display_name: str, *needs: str) -> Self:
+        """Make a member that equals `value`."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.display_name, member._needs = display_name, needs
+        return member
+
+    @property
+    def needs(self) -> tuple[Step, ...]:
+        """Return the steps that must be in a recipe for this one to do anything."""
+        by_name = {str(step): step for step in Step}
+        return tuple(by_name[name] for name in self._needs)
 
 
 def default_io(quantize: Quantize) -> Io:

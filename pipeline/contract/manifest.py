@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from pipeline import __version__
 from pipeline.contract.about import About
@@ -17,8 +17,8 @@ from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.ladder import Ladder
 from pipeline.contract.recipe import Recipe
+from pipeline.contract.search import SearchRecord
 from pipeline.errors import BadInput
 
 NOTICE = "Research and engineering example. Not a medical device; not for diagnosis."
@@ -106,7 +106,7 @@ class BundleManifest(Manifest):
 
     `about` is what the metadata must say, `min_runtime` the oldest TFLite runtime that the
     operators allow, `promised_runtime` the one that was asked for. `recipe` names the steps an
-    int8 search settled on, `ladder` what it tried. `decision` says how a device is to speak of
+    int8 search settled on, `search` what it tried. `decision` says how a device is to speak of
     an answer.
     """
 
@@ -121,7 +121,10 @@ class BundleManifest(Manifest):
     min_runtime: str
     promised_runtime: str
     representative_sha256: tuple[str, ...] = ()
-    ladder: Ladder = Ladder()
+    # "ladder" in the manifests of earlier releases.
+    search: SearchRecord = Field(
+        default=SearchRecord(), validation_alias=AliasChoices("search", "ladder")
+    )
     decision: Decision = Decision()
     license: str = "unknown"
 

@@ -42,6 +42,19 @@ class Recipe(Frozen):
             raise ValueError("float16_layers and the step mixed-precision come together")
         return self
 
+    @model_validator(mode="after")
+    def _steps_are_run(self) -> Recipe:
+        steps = self.steps or ()
+        for step in steps:
+            if missing := [needed for needed in step.needs if needed not in steps]:
+                raise ValueError(f"step {step} needs {', '.join(missing)}, which is not in steps")
+        if steps != (ordered := tuple(step for step in Step if step in steps)):
+            raise ValueError(
+                f"steps are listed once each, in the order {', '.join(ordered)}; "
+                f"got {', '.join(steps)}"
+            )
+        return self
+
     @property
     def name(self) -> str:
         """Return the folder name of this recipe, for example `int8-uint8` or `float16`.

@@ -52,6 +52,11 @@ class RunDir:
         return self.root / "recordings"
 
     @property
+    def export_cache(self) -> Path:
+        """Return the folder of converted and quantized files, named by what they are made from."""
+        return self.root / "export-cache"
+
+    @property
     def logs(self) -> Path:
         """Return the folder of child process logs."""
         return self.root / "logs"

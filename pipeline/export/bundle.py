@@ -123,7 +123,7 @@ def build(
         min_runtime=found.runtime.version or "unknown",
         promised_runtime=request.promised_runtime,
         representative_sha256=made.representative_sha256,
-        ladder=made.ladder,
+        search=made.search,
         decision=request.decision,
         license=request.license,
     )

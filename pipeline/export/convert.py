@@ -9,56 +9,79 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
+from pydantic import Field
+
+from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_bytes, sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.keras_file import load_keras
+from pipeline.tflite.edit import name_input_and_output, pack, unpack_whole
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "probability"
 
 # Raise it when this file changes the bytes it makes: it is part of the cache key.
-REVISION = 2
+REVISION = 3
 
 
-def convert_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Convert, and write the flatbuffer to `request["out"]`.
+class ConvertRequest(Frozen):
+    """Ask for the file of a Keras model by a recipe other than int8, written to `out`."""
 
-    The request holds model, model_sha256, recipe (not int8), image (contract), classes and out.
+    model: str
+    model_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    recipe: Recipe
+    image: ImageContract
+    classes: int = Field(ge=2)
+    out: str
+
+
+class ConvertAnswer(Frozen):
+    """Pin the file that was written."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+
+
+def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
+    """Convert, and write the flatbuffer to `request.out`.
 
     The variables are frozen into constants first, which converts in a third of the time, and the
-    frozen function is saved under named ends, so that the file keeps the signature
-    `image` -> `probability`.
+    frozen function is saved under named arguments, so that the file keeps the signature
+    `image` -> `probability`. The tensors are called so too: the converter names them after the
+    saved function's own.
 
     Raises:
         BadInput: the model is refused, or changed since it was listed.
         EnvironmentProblem: the converter failed.
     """
-    model_path, recipe = Path(request["model"]), Recipe.model_validate(request["recipe"])
-    image = ImageContract.model_validate(request["image"])
-    if (found := sha256_file(model_path)) != request["model_sha256"]:
+    model_path, image = Path(request.model), request.image
+    if (found := sha256_file(model_path)) != request.model_sha256:
         raise BadInput(
             "the model file changed while it was being exported",
             where=str(model_path),
-            expected=f"sha256 {request['model_sha256']}",
+            expected=f"sha256 {request.model_sha256}",
             got=f"sha256 {found}",
         )
     steps = _Steps(report, total=4)
     steps.begin("load the model")
-    model = load_keras(model_path, image=image, classes=request["classes"])
+    model = load_keras(model_path, image=image, classes=request.classes)
     with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
         steps.begin("freeze")
         _save_frozen(model, image, folder)
         steps.begin("convert")
-        data = _convert(folder, recipe)
+        data = _convert(folder, request.recipe)
     steps.begin("write")
-    Path(request["out"]).write_bytes(data)
+    named = unpack_whole(data, where=request.out)
+    name_input_and_output(named, INPUT_NAME, OUTPUT_NAME)
+    data = pack(named)
+    Path(request.out).write_bytes(data)
     steps.end()
-    return {"sha256": sha256_bytes(data), "size_bytes": len(data)}
+    return ConvertAnswer(sha256=sha256_bytes(data), size_bytes=len(data))
 
 
 def _save_frozen(model: Any, image: ImageContract, folder: str) -> None:
@@ -81,13 +104,20 @@ def _convert(folder: str, recipe: Recipe) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    if recipe.quantize is not Quantize.none:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        # Per-channel dense weights need FULLY_CONNECTED version 12, which TFLite 2.16.1, the
-        # newest on Maven Central, refuses to load.
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    if recipe.quantize is Quantize.float16:
-        converter.target_spec.supported_types = [tf.float16]
+    match recipe.quantize:
+        case Quantize.float32:
+            pass
+        case Quantize.float16 | Quantize.dynamic:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            # Per-channel dense weights need FULLY_CONNECTED version 12, which TFLite 2.16.1, the
+            # newest on Maven Central, refuses to load.
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+            if recipe.quantize is Quantize.float16:
+                converter.target_spec.supported_types = [tf.float16]
+        case Quantize.int8:
+            raise ValueError("int8 starts from the float32 file, not from the Keras model")
+        case _:
+            assert_never(recipe.quantize)
     try:
         return bytes(converter.convert())
     except Exception as error:  # The converter raises bare Exception and its own kinds.

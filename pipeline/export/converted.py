@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.choices import Repair
 from pipeline.contract.dataset import DatasetManifest, ImageRecord
-from pipeline.contract.files import write_text_atomic
 from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.ladder import Ladder
 from pipeline.contract.manifest import package_versions
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.run import RunDir
-from pipeline.export.convert import REVISION
+from pipeline.contract.search import SearchRecord
+from pipeline.export.convert import REVISION, ConvertAnswer, ConvertRequest
+from pipeline.export.int8.request import (
+    ModelFile,
+    QuantizeAnswer,
+    QuantizeRequest,
+    image_files,
+)
 from pipeline.export.representative import representative_images
 from pipeline.progress import Report
 
 _CONVERTER_PACKAGES = ("tensorflow", "keras")
 _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
-_INT8_REVISION = 3
+_INT8_REVISION = 4
 # Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
 _BUNDLE_REVISION = 1
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
@@ -52,7 +56,7 @@ class Converted:
 
     path: Path
     recipe: Recipe
-    ladder: Ladder = field(default_factory=Ladder)
+    search: SearchRecord = field(default_factory=SearchRecord)
     representative_sha256: tuple[str, ...] = ()
 
 
@@ -76,34 +80,26 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
     measured: tuple[ImageRecord, ...] = ()
     if searched:
         measured = representative_images(
-            conversion.dataset, _REPAIR_IMAGES, recipe.seed, besides=representative
+            conversion.dataset, _REPAIR_IMAGES, recipe.seed, exclude=representative
         )
-    request = {
-        "float": str(source),
-        "float_sha256": sha256_file(source),
-        "recipe": recipe.model_dump(mode="json"),
-        "image": conversion.image.model_dump(mode="json"),
-        "critical": {
-            name: conversion.labels.names.index(name) for name in conversion.labels.critical
-        },
-        "representative": _entries(representative, conversion),
-        "repair": _entries(measured, conversion),
-    }
-    cached = _quantized(request, run, report)
-    answer = json.loads(cached.with_suffix(".json").read_text(encoding="utf-8"))
+    request = QuantizeRequest(
+        float_file=ModelFile(path=str(source), sha256=sha256_file(source)),
+        recipe=recipe,
+        image=conversion.image,
+        labels=conversion.labels,
+        representative=image_files(representative, conversion.dataset),
+        repair=image_files(measured, conversion.dataset),
+        out="",
+    )
+    cached, answer = _quantized(request, run, report)
     settled = Recipe.model_validate(
         {
             **recipe.model_dump(),
-            "steps": tuple(answer["steps"]),
-            "float16_layers": tuple(answer["float16_layers"]),
+            "steps": answer.steps,
+            "float16_layers": answer.float16_layers,
         }
     )
-    return Converted(
-        cached,
-        settled,
-        Ladder.model_validate(answer["ladder"]),
-        tuple(one.sha256 for one in representative),
-    )
+    return Converted(cached, settled, answer.search, tuple(one.sha256 for one in representative))
 
 
 def float_file(conversion: Conversion, run: RunDir, report: Report) -> Path:
@@ -113,7 +109,7 @@ def float_file(conversion: Conversion, run: RunDir, report: Report) -> Path:
         BadInput: the model is refused.
         EnvironmentProblem: a tool could not run.
     """
-    return _convert(conversion, Recipe(quantize=Quantize.none, io=Io.float32), run, report)
+    return _convert(conversion, Recipe(quantize=Quantize.float32, io=Io.float32), run, report)
 
 
 def _convert(conversion: Conversion, recipe: Recipe, run: RunDir, report: Report) -> Path:
@@ -128,16 +124,17 @@ def _convert(conversion: Conversion, recipe: Recipe, run: RunDir, report: Report
     cached = _cached(known_by, run)
     if not cached.is_file():
         unfinished = cached.with_suffix(".unfinished")
-        run_child(
+        ask_child(
             "pipeline.export.convert:convert_child",
-            {
-                "model": str(conversion.model.resolve()),
-                "model_sha256": conversion.model_sha256,
-                "recipe": recipe.model_dump(mode="json"),
-                "image": conversion.image.model_dump(mode="json"),
-                "classes": len(conversion.labels),
-                "out": str(unfinished),
-            },
+            ConvertRequest(
+                model=str(conversion.model.resolve()),
+                model_sha256=conversion.model_sha256,
+                recipe=recipe,
+                image=conversion.image,
+                classes=len(conversion.labels),
+                out=str(unfinished),
+            ),
+            ConvertAnswer,
             report=report,
             log=run.logs / f"convert-{recipe.name}.log",
         )
@@ -145,42 +142,38 @@ def _convert(conversion: Conversion, recipe: Recipe, run: RunDir, report: Report
     return cached
 
 
-def _quantized(request: dict[str, Any], run: RunDir, report: Report) -> Path:
+def _quantized(
+    request: QuantizeRequest, run: RunDir, report: Report
+) -> tuple[Path, QuantizeAnswer]:
     known_by = {
-        **{key: value for key, value in request.items() if key != "float"},
-        "representative": [entry["sha256"] for entry in request["representative"]],
-        "repair": [entry["sha256"] for entry in request["repair"]],
+        "float_sha256": request.float_file.sha256,
+        "recipe": request.recipe.model_dump(mode="json"),
+        "image": request.image.model_dump(mode="json"),
+        "labels": list(request.labels.names),
+        "critical": list(request.labels.critical),
+        "representative": [one.sha256 for one in request.representative],
+        "repair": [[one.sha256, one.label] for one in request.repair],
         "versions": package_versions(*_QUANTIZER_PACKAGES),
         "revision": _INT8_REVISION,
     }
     cached = _cached(known_by, run)
+    answer_file = cached.with_suffix(".json")
     if not cached.is_file():
         unfinished = cached.with_suffix(".unfinished")
-        name = Recipe.model_validate(request["recipe"]).name
-        answer = run_child(
+        answer = ask_child(
             "pipeline.export.int8.quantize:quantize_child",
-            {**request, "out": str(unfinished)},
+            request.model_copy(update={"out": str(unfinished)}),
+            QuantizeAnswer,
             report=report,
-            log=run.logs / f"quantize-{name}.log",
+            log=run.logs / f"quantize-{request.recipe.name}.log",
         )
         # The answer first: a file in the cache has one.
-        write_text_atomic(cached.with_suffix(".json"), json.dumps(answer, indent=2) + "\n")
+        answer.save(answer_file)
         unfinished.replace(cached)
-    return cached
+    return cached, QuantizeAnswer.load(answer_file)
 
 
 def _cached(known_by: dict[str, Any], run: RunDir) -> Path:
-    folder = (run.root / "export-cache").resolve()
+    folder = run.export_cache.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{sha256_json(known_by)}.tflite"
-
-
-def _entries(images: tuple[ImageRecord, ...], conversion: Conversion) -> list[dict[str, Any]]:
-    return [
-        {
-            "path": str(conversion.dataset.file(image)),
-            "sha256": image.sha256,
-            "label": conversion.labels.names.index(image.label),
-        }
-        for image in images
-    ]

@@ -29,7 +29,7 @@ from pipeline.runtimes.ask import ask
 _FLOAT_TOLERANCE = 0.005
 _EIGHT_BIT_TOLERANCE = 0.05
 _TOLERANCE = {
-    Quantize.none: _FLOAT_TOLERANCE,
+    Quantize.float32: _FLOAT_TOLERANCE,
     Quantize.float16: _FLOAT_TOLERANCE,
     Quantize.dynamic: _EIGHT_BIT_TOLERANCE,
     Quantize.int8: _EIGHT_BIT_TOLERANCE,

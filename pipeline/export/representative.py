@@ -15,11 +15,11 @@ def representative_images(
     count: int,
     seed: int,
     *,
-    besides: Collection[ImageRecord] = (),
+    exclude: Collection[ImageRecord] = (),
 ) -> tuple[ImageRecord, ...]:
     """Pick `count` training images, stratified by label, proven absent from the other splits.
 
-    Images in `besides` are left out, by content, unless nothing else is there.
+    Images in `exclude` are left out, by content, unless nothing else is there.
 
     Every label with training images gets at least one while `count` allows, and otherwise its
     share by largest remainder. The choice depends on the seed and on the images' content, not on
@@ -29,7 +29,7 @@ def representative_images(
         BadInput: there is no training image, or a picked one is in validation or test too.
     """
     by_label: dict[str, dict[str, ImageRecord]] = defaultdict(dict)
-    taken = {image.sha256 for image in besides}
+    taken = {image.sha256 for image in exclude}
     training = sorted(dataset.of(Split.train), key=lambda image: image.path)
     for image in [one for one in training if one.sha256 not in taken] or training:
         by_label[image.label].setdefault(image.sha256, image)
@@ -64,13 +64,13 @@ def prove_disjoint(
         if image.sha256 in held_out or image.split is not Split.train
     ]
     if shared:
-        first, twin = shared[0]
+        first, held = shared[0]
         raise BadInput(
             "calibration would use images that the model is judged on",
             where=dataset.root,
             expected="representative images from the training split only, by content",
-            got=f"{len(shared)} in common, first {first.path}, the same as {twin.path} "
-            f"in {twin.split}",
+            got=f"{len(shared)} in common, first {first.path}, the same as {held.path} "
+            f"in {held.split}",
             next_step="remove the duplicates, then run `pipeline data prepare` again",
         )
 

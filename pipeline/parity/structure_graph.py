@@ -14,7 +14,7 @@ from pipeline.tflite.runtime_versions import version_key
 # The element type that a recipe's weights must have, and those that none may have. Biases and
 # axes are int32 in any file.
 _WEIGHTS = {
-    Quantize.none: ("float32", ("float16", "int8")),
+    Quantize.float32: ("float32", ("float16", "int8")),
     Quantize.float16: ("float16", ("float32", "int8")),
     Quantize.dynamic: ("int8", ("float16",)),
     Quantize.int8: ("int8", ("float16", "float32")),

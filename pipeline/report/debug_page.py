@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import PurePath
 
-from pipeline.contract.debug import DebugReport, LayerFigures
+from pipeline.contract.layer_errors import DebugReport, LayerFigures
 from pipeline.contract.manifest import NOTICE
 from pipeline.report.markup import Markup, element, facts, join, table
 from pipeline.report.wording import NOTHING

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipeline.contract.choices import Step
-from pipeline.contract.ladder import Ladder, Rung
 from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.search import SearchRecord as Ladder
+from pipeline.contract.search import Trial as Rung
 from pipeline.report.markup import Markup, element, join, table
 from pipeline.report.plots import svg
 from pipeline.report.wording import NOTHING, amount
@@ -23,8 +24,8 @@ COLUMNS = (
 
 def ladder_section(manifest: BundleManifest) -> Markup:
     """Return the search as a sentence, a drawing and a table; nothing where none was made."""
-    ladder = manifest.ladder
-    if not ladder.rungs:
+    ladder = manifest.search
+    if not ladder.trials:
         return Markup("")
     asked = (
         f"Each step comes on top of those before it and was measured against the float model on "
@@ -47,7 +48,7 @@ def ladder_section(manifest: BundleManifest) -> Markup:
 
 def ladder_rows(ladder: Ladder) -> list[tuple[str, ...]]:
     """Return the cells of each rung, in the order of `COLUMNS`."""
-    first = ladder.rungs[0] if ladder.rungs else None
+    first = ladder.trials[0] if ladder.trials else None
     return [
         (
             step_words(rung),
@@ -60,7 +61,7 @@ def ladder_rows(ladder: Ladder) -> list[tuple[str, ...]]:
             _latency(rung, first),
             _state(rung),
         )
-        for rung in ladder.rungs
+        for rung in ladder.trials
     ]
 
 
@@ -91,7 +92,7 @@ def _latency(rung: Rung, first: Rung | None) -> str:
 
 
 def _state(rung: Rung) -> str:
-    words = ["holds" if rung.passed else "does not hold"]
+    words = ["holds" if rung.meets_target else "does not hold"]
     if rung.chosen:
         words.append("chosen")
     return ", ".join(words)
@@ -99,14 +100,14 @@ def _state(rung: Rung) -> str:
 
 def _bars(ladder: Ladder) -> Markup:
     left, width, row, top = 160, 330, 28, 12
-    low = min(0.8, *(rung.agreement for rung in ladder.rungs))
-    bottom = top + row * len(ladder.rungs)
+    low = min(0.8, *(rung.agreement for rung in ladder.trials))
+    bottom = top + row * len(ladder.trials)
 
     def place(share: float) -> float:
         return left + width * (share - low) / (1 - low) if low < 1 else left
 
     parts: list[Markup] = []
-    for i, rung in enumerate(ladder.rungs):
+    for i, rung in enumerate(ladder.trials):
         y = top + row * i
         parts += _bar(rung, left, y, place(rung.agreement))
     if ladder.min_agreement is not None:
@@ -122,7 +123,7 @@ def _bars(ladder: Ladder) -> Markup:
                 text_anchor="middle",
             )
         )
-    words = "; ".join(f"{step_words(r)} {amount(r.agreement, 'share')}" for r in ladder.rungs)
+    words = "; ".join(f"{step_words(r)} {amount(r.agreement, 'share')}" for r in ladder.trials)
     return svg(left + width + 70, bottom + 24, f"Agreement with the float model: {words}.", parts)
 
 
@@ -138,7 +139,7 @@ def _bar(rung: Rung, left: int, y: int, right: float) -> list[Markup]:
         ),
         element(
             "rect",
-            class_=f"{'candidate' if rung.passed else 'reference'} bar",
+            class_=f"{'candidate' if rung.meets_target else 'reference'} bar",
             x=left,
             y=y + 3,
             width=max(1.0, right - left),

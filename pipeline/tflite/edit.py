@@ -1,4 +1,4 @@
-"""Edit an unpacked `.tflite` model: constants, cut-out operators, exposed tensors, new ends."""
+"""Edit an unpacked `.tflite` model: constants, cut-out operators, exposed tensors, new names."""
 
 from __future__ import annotations
 
@@ -171,6 +171,23 @@ def cut_operator(
     for position, values in (constants or {}).items():
         set_constant(whole, graph.tensors[operator.inputs[position]], values)
     return pack(whole)
+
+
+def name_input_and_output(model: Model, input_name: str, output_name: str) -> None:
+    """Name the input and the output tensor of a model that has one of each, in place.
+
+    Raises:
+        ValueError: the model has several, or another tensor has such a name already.
+    """
+    main = model.subgraphs[0]
+    if len(main.inputs) != 1 or len(main.outputs) != 1:
+        raise ValueError(f"{len(main.inputs)} inputs and {len(main.outputs)} outputs, not 1 each")
+    named = {int(main.inputs[0]): input_name, int(main.outputs[0]): output_name}
+    taken = {text(t.name) for j, t in enumerate(main.tensors) if j not in named}
+    if clash := sorted(taken & set(named.values())):
+        raise ValueError(f"another tensor is called {', '.join(clash)} already")
+    for j, name in named.items():
+        main.tensors[j].name = name
 
 
 def scale_and_zero_point(tensor: Any) -> tuple[float, int]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.choices import Step
-from pipeline.contract.dataset import DatasetManifest, ImageRecord
-from pipeline.contract.debug import DebugReport
+from pipeline.contract.dataset import ImageRecord
 from pipeline.contract.files import write_text_atomic
 from pipeline.contract.hashing import sha256_bytes, sha256_file
+from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.export.converted import Conversion, float_file
+from pipeline.export.int8.request import (
+    LayerErrorsAnswer,
+    LayerErrorsRequest,
+    ModelFile,
+    image_files,
+)
 from pipeline.export.representative import representative_images
 from pipeline.progress import Report, silent
 from pipeline.report.debug_page import render_debug_page
@@ -65,29 +69,27 @@ def debug_model(
         source.path, model_sha256, recipe, source.image, source.labels, source.dataset
     )
     converted = float_file(conversion, run, report)
-    answer = run_child(
-        "pipeline.export.int8.debug:debug_child",
-        {
-            "float": str(converted),
-            "float_sha256": sha256_file(converted),
-            "int8": str(file.resolve()),
-            "int8_sha256": sha256,
-            "image": source.image.model_dump(mode="json"),
-            "images": _entries(picked, source.dataset),
-            "representative": _entries(calibration, source.dataset),
-            "seed": recipe.seed,
-        },
+    request = LayerErrorsRequest(
+        float_file=ModelFile(path=str(converted), sha256=sha256_file(converted)),
+        int8_file=ModelFile(path=str(file.resolve()), sha256=sha256),
+        image=source.image,
+        images=image_files(picked, source.dataset),
+        representative=image_files(calibration, source.dataset),
+        seed=recipe.seed,
+    )
+    answer = ask_child(
+        "pipeline.export.int8.layer_errors:layer_errors_child",
+        request,
+        LayerErrorsAnswer,
         report=report,
         log=run.logs / "debug.log",
     )
-    found = DebugReport.model_validate(
-        {
-            "model": str(model),
-            "model_sha256": sha256,
-            "images": len(picked),
-            "equalized": bool(calibration),
-            **answer,
-        }
+    found = DebugReport(
+        model=str(model),
+        model_sha256=sha256,
+        images=len(picked),
+        equalized=bool(calibration),
+        layers=answer.layers,
     )
     # A bundle's file is called model.tflite everywhere, so the folder names the page.
     folder = model if model.is_dir() else model.parent
@@ -133,7 +135,3 @@ def _calibration(source: KerasSource, manifest: BundleManifest | None) -> tuple[
             next_step="export again, or give the --run-dir of the run that exported it",
         )
     return images
-
-
-def _entries(images: Iterable[ImageRecord], dataset: DatasetManifest) -> list[dict[str, Any]]:
-    return [{"path": str(dataset.file(one)), "sha256": one.sha256} for one in images]

@@ -44,7 +44,9 @@ class Exported:
 def recommendation(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
     """Offer float16, with its figures where this model's is published."""
     if recipe.quantize is Quantize.float16:
-        return "read the report; `pipeline export --quantize none` changes nothing but the format"
+        return (
+            "read the report; `pipeline export --quantize float32` changes nothing but the format"
+        )
     fallback = "pipeline export --quantize float16, which changes least"
     folder = run.bundle(str(Quantize.float16))
     if not folder.is_dir():

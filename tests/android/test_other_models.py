@@ -121,7 +121,7 @@ def bundle(folder: Path, image: ImageContract, labels: Labels) -> None:
         files={name: FileEntry.of(folder / name) for name in ("labels.txt", MODEL_FILE)},
         image=image,
         labels=labels,
-        recipe=Recipe(quantize=Quantize.none),
+        recipe=Recipe(quantize=Quantize.float32),
         inputs=found.graph.inputs,
         outputs=found.graph.outputs,
         operators={},

@@ -205,7 +205,7 @@ def test_inspect_tells_tensors_operators_and_the_oldest_runtime(call: Call) -> N
 
 
 def test_recordings_of_other_images_are_not_compared(call: Call, run_dir: Path) -> None:
-    model = samples().described["none"]
+    model = samples().described["float32"]
     made = {}
     for split in ("validation", "test"):
         done = call("record", model, "--split", split, "--run-dir", run_dir, "--json")
@@ -223,9 +223,9 @@ def test_recordings_of_other_images_are_not_compared(call: Call, run_dir: Path) 
 def test_too_few_images_are_inconclusive_with_exit_code_4(
     call: Call, run_dir: Path, tmp_path: Path
 ) -> None:
-    recording = call("record", samples().described["none"], "--run-dir", run_dir, "--json").json()[
-        "recording"
-    ]
+    recording = call(
+        "record", samples().described["float32"], "--run-dir", run_dir, "--json"
+    ).json()["recording"]
     junit = tmp_path / "parity.xml"
     done = call(
         "parity", "--reference", recording, "--candidate", recording, "--junit", junit, "--json"

@@ -17,6 +17,7 @@ from pipeline.contract.hashing import canonical_json, sha256_bytes, sha256_file,
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.contract.recipe import Recipe
+from pipeline.contract.search import SearchRecord
 from pipeline.errors import BadInput
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -176,6 +177,57 @@ def test_repair_belongs_to_int8_and_layers_in_floats_to_their_step(
         Recipe.model_validate(fields)
 
 
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        (("ranges", "rounding"), "step rounding needs bias-correction"),
+        (("rounding",), "step rounding needs bias-correction"),
+        (("bias-correction", "ranges"), "in the order ranges, bias-correction"),
+        (("ranges", "ranges"), "listed once each"),
+        (("ranges", "straightening"), "steps.1"),
+    ],
+)
+def test_steps_that_would_not_be_run_as_listed_are_refused(
+    steps: tuple[str, ...], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Recipe.model_validate({"steps": steps})
+
+
+@pytest.mark.parametrize(
+    "steps", [(), ("equalization",), ("bias-correction", "rounding"), ("ranges", "equalization")]
+)
+def test_steps_that_are_run_are_taken(steps: tuple[str, ...]) -> None:
+    assert Recipe.model_validate({"steps": steps}).steps == steps
+
+
+def test_the_earlier_name_of_float32_is_still_read() -> None:
+    for recipe in (
+        Recipe.model_validate({"quantize": "none"}),
+        Recipe.model_validate_json('{"quantize": "none", "io": "float32"}'),
+    ):
+        assert recipe == Recipe(quantize=Quantize.float32)
+        assert recipe.model_dump(mode="json")["quantize"] == "float32"
+    assert "none" not in list(Quantize)
+
+
+def test_a_search_of_an_earlier_manifest_is_still_read() -> None:
+    trial = {
+        "steps": ["ranges"],
+        "agreement": 0.99,
+        "mean_difference": 0.01,
+        "balanced_accuracy": None,
+        "critical_recall": {},
+        "size_bytes": 1,
+        "latency_ms_p50": 1.0,
+    }
+    earlier = SearchRecord.model_validate({"rungs": [{**trial, "passed": True}]})
+    assert earlier == SearchRecord.model_validate({"trials": [{**trial, "meets_target": True}]})
+    dumped = earlier.model_dump(mode="json")
+    assert dumped["trials"][0]["meets_target"] is True
+    assert SearchRecord.model_validate(dumped) == earlier
+
+
 @pytest.mark.parametrize("quantize", list(Quantize))
 def test_the_default_io_of_every_recipe_is_allowed(quantize: Quantize) -> None:
     recipe = Recipe(quantize=quantize, io=default_io(quantize))
@@ -190,7 +242,7 @@ def test_recipe_names_tell_recipes_apart() -> None:
         "int8-float32",
         "int8-uint8",
         "int8-int8",
-        "none",
+        "float32",
         "float16",
         "dynamic",
     ]

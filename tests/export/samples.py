@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.recipe import Io, Quantize, Recipe, Step
+from pipeline.export.int8.request import ImageFile, ModelFile, QuantizeRequest, image_files
 from pipeline.progress import Report
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 
@@ -36,7 +38,7 @@ RECIPES = tuple(
         steps=REPAIRED if quantize is Quantize.int8 else None,
     )
     for quantize, io in (
-        (Quantize.none, Io.float32),
+        (Quantize.float32, Io.float32),
         (Quantize.float16, Io.float32),
         (Quantize.dynamic, Io.float32),
         (Quantize.int8, Io.uint8),
@@ -87,7 +89,12 @@ def samples() -> Samples:
     )
     run_child(
         "tests.export.samples:quantize_children",
-        {"folder": str(folder), "representative": entries(dataset, Split.train)},
+        {
+            "folder": str(folder),
+            "representative": [
+                one.model_dump(mode="json") for one in image_files(dataset.of(Split.train), dataset)
+            ],
+        },
         log=folder / "quantize.log",
     )
     names = [recipe.name for recipe in RECIPES]
@@ -147,44 +154,33 @@ def make_dataset(folder: Path) -> DatasetManifest:
     )
 
 
-def entries(dataset: DatasetManifest, split: Split) -> list[dict[str, Any]]:
-    """Return images as an int8 request names them."""
-    return [
-        {
-            "path": str(dataset.file(image)),
-            "sha256": image.sha256,
-            "label": LABELS.names.index(image.label),
-        }
-        for image in dataset.of(split)
-    ]
-
-
 def int8_request(
-    folder: Path, recipe: Recipe, out: Path, representative: list[dict[str, Any]]
-) -> dict[str, Any]:
+    folder: Path, recipe: Recipe, out: Path, images: Sequence[ImageFile], labels: Labels = LABELS
+) -> QuantizeRequest:
     """Return the request that quantizes the float file of `folder`."""
-    return {
-        "float": str(folder / "none.tflite"),
-        "float_sha256": sha256_file(folder / "none.tflite"),
-        "recipe": recipe.model_dump(mode="json"),
-        "image": IMAGE.model_dump(mode="json"),
-        "critical": {"RED": 0},
-        "representative": representative,
-        "repair": representative,
-        "out": str(out),
-    }
+    source = folder / "float32.tflite"
+    return QuantizeRequest(
+        float_file=ModelFile(path=str(source), sha256=sha256_file(source)),
+        recipe=recipe,
+        image=IMAGE,
+        labels=labels,
+        representative=tuple(images),
+        repair=tuple(images),
+        out=str(out),
+    )
 
 
 def quantize_children(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Quantize the float file with every int8 recipe, the first one twice."""
     from pipeline.export.int8.quantize import quantize_child
 
-    folder, representative = Path(request["folder"]), request["representative"]
+    folder = Path(request["folder"])
+    images = [ImageFile.model_validate(one) for one in request["representative"]]
     for recipe in (recipe for recipe in RECIPES if recipe.quantize is Quantize.int8):
         out = folder / f"{recipe.name}.tflite"
-        quantize_child(int8_request(folder, recipe, out, representative), report)
+        quantize_child(int8_request(folder, recipe, out, images), report)
     again = folder / "again.tflite"
-    quantize_child(int8_request(folder, INT8, again, representative), report)
+    quantize_child(int8_request(folder, INT8, again, images), report)
     return {}
 
 
@@ -192,7 +188,7 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Save Keras models, fit and unfit, and convert the fit one with every recipe but int8."""
     import keras
 
-    from pipeline.export.convert import convert_child
+    from pipeline.export.convert import ConvertRequest, convert_child
 
     folder = Path(request["folder"])
     keras.utils.set_random_seed(3)
@@ -213,14 +209,14 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     good = folder / "good.keras"
     for recipe in FLOATS:
         convert_child(
-            {
-                "model": str(good),
-                "model_sha256": sha256_file(good),
-                "recipe": recipe.model_dump(mode="json"),
-                "image": IMAGE.model_dump(mode="json"),
-                "classes": 3,
-                "out": str(folder / f"{recipe.name}.tflite"),
-            },
+            ConvertRequest(
+                model=str(good),
+                model_sha256=sha256_file(good),
+                recipe=recipe,
+                image=IMAGE,
+                classes=3,
+                out=str(folder / f"{recipe.name}.tflite"),
+            ),
             report,
         )
     return {}

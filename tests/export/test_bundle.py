@@ -104,7 +104,7 @@ def test_a_second_export_takes_the_converted_file_and_gives_the_same_bytes(
 def test_a_conversion_that_was_killed_leaves_nothing_that_is_taken_for_a_result(
     built: Case,
 ) -> None:
-    cache = built.run.root / "export-cache"
+    cache = built.run.export_cache
     # The float file, the int8 file made of it, and what was said of that one.
     assert sorted(path.suffix for path in cache.iterdir()) == [".json", ".tflite", ".tflite"]
 
@@ -118,19 +118,19 @@ def searched(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Buil
 
 def test_a_search_says_what_it_tried_and_which_it_chose(searched: BuiltBundle) -> None:
     manifest = searched.manifest
-    rungs = manifest.ladder.rungs
-    assert [len(rung.steps) for rung in rungs[:5]] == [0, 1, 2, 3, 4]
-    (chosen,) = (rung for rung in rungs if rung.chosen)
+    trials = manifest.search.trials
+    assert [len(trial.steps) for trial in trials[:5]] == [0, 1, 2, 3, 4]
+    (chosen,) = (trial for trial in trials if trial.chosen)
     assert manifest.recipe.steps == chosen.steps
     assert manifest.recipe.repair is Repair.max
     assert chosen.size_bytes < manifest.files["model.tflite"].size_bytes
-    passing = [rung for rung in rungs if rung.passed]
+    passing = [trial for trial in trials if trial.meets_target]
     assert chosen.passed or not passing
-    eight_bits = [rung for rung in rungs if not rung.float16_layers]
+    eight_bits = [trial for trial in trials if not trial.float16_layers]
     assert chosen.mean_difference <= min(r.mean_difference for r in passing or eight_bits)
     # The training split has 18 images, 6 of which calibrate.
-    assert len(manifest.ladder.repair_sha256) == 12
-    assert set(manifest.ladder.repair_sha256).isdisjoint(manifest.representative_sha256)
+    assert len(manifest.search.repair_sha256) == 12
+    assert set(manifest.search.repair_sha256).isdisjoint(manifest.representative_sha256)
 
 
 def test_a_settled_recipe_gives_the_same_bytes_without_a_search(
@@ -138,7 +138,7 @@ def test_a_settled_recipe_gives_the_same_bytes_without_a_search(
 ) -> None:
     recipe = Recipe.load(searched.folder / "recipe.json")
     again = rebuild(samples, RunDir(tmp_path / "run"), tmp_path / "staging", recipe=recipe)
-    assert again.manifest.ladder.rungs == ()
+    assert again.manifest.search.trials == ()
     one, other = (bundle.folder / "model.tflite" for bundle in (searched, again))
     assert one.read_bytes() == other.read_bytes()
 
@@ -148,4 +148,4 @@ def test_a_plain_file_has_a_name_of_its_own(samples: Samples, tmp_path: Path) ->
     plain = rebuild(samples, RunDir(tmp_path / "run"), tmp_path / "staging", recipe=recipe)
     assert plain.manifest.recipe.name == "int8-uint8-plain"
     assert plain.manifest.recipe.steps == ()
-    assert plain.manifest.ladder.rungs == ()
+    assert plain.manifest.search.trials == ()

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.child import run_child
+from pipeline.child import ask_child, run_child
 from pipeline.contract.recipe import Recipe
 from pipeline.errors import BadInput
+from pipeline.export.convert import ConvertAnswer, ConvertRequest
+from pipeline.tflite.flatbuffer import text, unpack
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.runtime_versions import version_key
 from tests.export.samples import IMAGE, INT8, LABELS, RECIPES, Samples
@@ -30,12 +32,24 @@ def test_no_temporary_folder_is_named_in_a_file(samples: Samples) -> None:
     assert not any(b"/tmp" in path.read_bytes() for path in samples.described.values())
 
 
-def test_a_raw_grey_level_input_spans_all_levels_though_the_photographs_do_not(
+def test_a_raw_uint8_input_spans_all_pixel_values_though_the_photographs_do_not(
     samples: Samples,
 ) -> None:
     (info,) = inspect_file(samples.converted[INT8.name]).graph.inputs
     assert info.scale == pytest.approx(2 / 255)
     assert info.zero_point in (127, 128)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_the_tensors_of_every_file_are_called_by_what_they_hold(
+    samples: Samples, recipe: Recipe
+) -> None:
+    graph = inspect_file(samples.converted[recipe.name]).graph
+    (taken,), (given,) = graph.inputs, graph.outputs
+    assert (taken.name, given.name) == ("image", "probability")
+    main = unpack(samples.converted[recipe.name].read_bytes(), where="a test").subgraphs[0]
+    names = [text(tensor.name) for tensor in main.tensors]
+    assert len(set(names)) == len(names)
 
 
 def test_the_files_agree_with_each_other_on_an_image(samples: Samples) -> None:
@@ -48,20 +62,20 @@ def test_the_files_agree_with_each_other_on_an_image(samples: Samples) -> None:
     )
     for name, row in answers.items():
         assert sum(row) == pytest.approx(1, abs=0.02)
-        assert row == pytest.approx(answers["none"], abs=0.002 if "int8" not in name else 0.1)
+        assert row == pytest.approx(answers["float32"], abs=0.002 if "int8" not in name else 0.1)
 
 
 def test_a_model_that_changed_while_it_was_exported_is_refused(
     samples: Samples, tmp_path: Path
 ) -> None:
-    request = {
-        "model": str(samples.models["good"]),
-        "model_sha256": "0" * 64,
-        "recipe": RECIPES[0].model_dump(mode="json"),
-        "image": IMAGE.model_dump(mode="json"),
-        "classes": len(LABELS),
-        "out": str(tmp_path / "out.tflite"),
-    }
+    request = ConvertRequest(
+        model=str(samples.models["good"]),
+        model_sha256="0" * 64,
+        recipe=RECIPES[0],
+        image=IMAGE,
+        classes=len(LABELS),
+        out=str(tmp_path / "out.tflite"),
+    )
     with pytest.raises(BadInput, match="model file changed"):
-        run_child("pipeline.export.convert:convert_child", request)
+        ask_child("pipeline.export.convert:convert_child", request, ConvertAnswer)
     assert not (tmp_path / "out.tflite").exists()

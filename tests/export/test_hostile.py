@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.child import run_child
+from pipeline.child import ask_child, run_child
 from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
-from pipeline.contract.recipe import Io, Recipe
+from pipeline.contract.labels import Labels
+from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.contract.search import SearchRecord, Trial
 from pipeline.errors import BadInput
+from pipeline.export.int8.request import QuantizeAnswer, image_files
 from pipeline.progress import Report
-from tests.export.samples import IMAGE, entries, int8_request, samples
+from tests.export.samples import IMAGE, LABELS, int8_request, samples
 
 KINDS = {"dead": 3, "outlier": 3, "two": 2, "hundred": 100, "erf": 3, "dense first": 3}
 
@@ -24,7 +27,7 @@ def make_hostile_child(request: dict[str, Any], report: Report) -> dict[str, Any
     import keras
     from keras import layers
 
-    from pipeline.export.convert import convert_child
+    from pipeline.export.convert import ConvertRequest, convert_child
     from tests.export.samples import _backbone
 
     for kind, classes in KINDS.items():
@@ -54,17 +57,17 @@ def make_hostile_child(request: dict[str, Any], report: Report) -> dict[str, Any
         head = layers.Dense(classes, activation="softmax", kernel_initializer="he_normal")
         path = Path(request["folder"]) / f"{kind}.keras"
         keras.Model(pixels, head(features)).save(path)
-        out = Path(request["folder"]) / kind / "none.tflite"
+        out = Path(request["folder"]) / kind / "float32.tflite"
         out.parent.mkdir()
         convert_child(
-            {
-                "model": str(path),
-                "model_sha256": sha256_file(path),
-                "recipe": {"quantize": "none"},
-                "image": IMAGE.model_dump(mode="json"),
-                "classes": classes,
-                "out": str(out),
-            },
+            ConvertRequest(
+                model=str(path),
+                model_sha256=sha256_file(path),
+                recipe=Recipe(quantize=Quantize.float32),
+                image=IMAGE,
+                classes=classes,
+                out=str(out),
+            ),
             report,
         )
     return {}
@@ -81,33 +84,47 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def repaired(folder: Path, kind: str, io: Io = Io.uint8, **changes: Any) -> dict[str, Any]:
-    recipe = Recipe(io=io, representative_count=18, **changes)
+def repaired(folder: Path, kind: str, io: Io = Io.uint8) -> SearchRecord:
+    recipe = Recipe(io=io, representative_count=18)
+    # As many labels as the model has classes, the images spread over the first of them.
+    labels = Labels(names=tuple(f"L{i}" for i in range(KINDS[kind])), critical=("L0",))
+    dataset = samples().dataset
     training = [
-        {**entry, "label": entry["label"] % KINDS[kind]}
-        for entry in entries(samples().dataset, Split.train)
+        one.model_copy(update={"label": f"L{LABELS.names.index(one.label) % KINDS[kind]}"})
+        for one in image_files(dataset.of(Split.train), dataset)
     ]
     out = folder / kind / f"{io}.tflite"
-    request = int8_request(folder / kind, recipe, out, training)
-    return run_child("pipeline.export.int8.quantize:quantize_child", request)
+    answer = ask_child(
+        "pipeline.export.int8.quantize:quantize_child",
+        int8_request(folder / kind, recipe, out, training, labels),
+        QuantizeAnswer,
+    )
+    assert answer.sha256 == sha256_file(out)
+    return answer.search
+
+
+def chosen_of(search: SearchRecord) -> Trial:
+    (chosen,) = (trial for trial in search.trials if trial.chosen)
+    return chosen
 
 
 @pytest.mark.parametrize("kind", ["dead", "two", "hundred"])
 def test_it_is_repaired(hostile: Path, kind: str) -> None:
-    answer = repaired(hostile, kind)
-    (chosen,) = (rung for rung in answer["ladder"]["rungs"] if rung["chosen"])
-    assert chosen["passed"], answer["ladder"]["rungs"]
-    assert chosen["agreement"] >= answer["ladder"]["min_agreement"]
+    search = repaired(hostile, kind)
+    chosen = chosen_of(search)
+    assert chosen.meets_target, search.trials
+    assert search.min_agreement is not None
+    assert chosen.agreement >= search.min_agreement
 
 
 def test_an_outlier_channel_is_repaired_or_left_to_the_gate_with_its_figures(
     hostile: Path,
 ) -> None:
-    rungs = repaired(hostile, "outlier")["ladder"]["rungs"]
-    (chosen,) = (rung for rung in rungs if rung["chosen"])
-    assert chosen["mean_difference"] <= rungs[0]["mean_difference"]
-    if not chosen["passed"]:
-        assert len({tuple(rung["steps"]) for rung in rungs}) == 6, "every step was tried"
+    search = repaired(hostile, "outlier")
+    chosen = chosen_of(search)
+    assert chosen.mean_difference <= search.trials[0].mean_difference
+    if not chosen.meets_target:
+        assert len({trial.steps for trial in search.trials}) == 6, "every step was tried"
 
 
 def test_an_operator_the_quantizer_does_not_know_is_refused_by_name(hostile: Path) -> None:
@@ -118,7 +135,7 @@ def test_an_operator_the_quantizer_does_not_know_is_refused_by_name(hostile: Pat
     assert not (hostile / "erf" / "uint8.tflite").exists()
 
 
-def test_half_a_grey_level_that_nothing_can_take_up_is_refused(hostile: Path) -> None:
+def test_a_rounded_mean_that_no_bias_makes_up_for_is_refused(hostile: Path) -> None:
     with pytest.raises(BadInput, match="needs a convolution first") as refused:
         repaired(hostile, "dense first")
     assert "--io float32" in str(refused.value.next_step)
@@ -129,9 +146,9 @@ def test_a_dead_channel_keeps_its_bias(hostile: Path) -> None:
         "tests.export.answers:answer_child",
         {
             "models": {
-                name: str(hostile / "dead" / f"{name}.tflite") for name in ("none", "uint8")
+                name: str(hostile / "dead" / f"{name}.tflite") for name in ("float32", "uint8")
             },
             "image": str(samples().dataset.file(samples().dataset.images[0])),
         },
     )
-    np.testing.assert_allclose(answers["uint8"], answers["none"], atol=0.06)
+    np.testing.assert_allclose(answers["uint8"], answers["float32"], atol=0.06)

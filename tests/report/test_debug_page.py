@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract.debug import DebugReport, LayerFigures
+from pipeline.contract.layer_errors import DebugReport, LayerFigures
 from pipeline.contract.manifest import NOTICE
 from pipeline.report.debug_page import COLUMNS, cells, layer_plot, render_debug_page
 from tests.report.test_html import NASTY, Page

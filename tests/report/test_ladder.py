@@ -5,9 +5,10 @@ import pytest
 from pipeline.contract.choices import Step
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.ladder import Ladder, Rung
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
+from pipeline.contract.search import SearchRecord as Ladder
+from pipeline.contract.search import Trial as Rung
 from pipeline.report.ladder import COLUMNS, ladder_rows, ladder_section, step_words
 
 PLAIN = Rung(
@@ -18,7 +19,7 @@ PLAIN = Rung(
     critical_recall={"<MEL>": 0.25},
     size_bytes=2_700_000,
     latency_ms_p50=10.0,
-    passed=False,
+    meets_target=False,
 )
 MIXED = PLAIN.model_copy(
     update={
@@ -26,12 +27,12 @@ MIXED = PLAIN.model_copy(
         "float16_layers": ("one", "two"),
         "agreement": 0.99,
         "latency_ms_p50": 10.5,
-        "passed": True,
+        "meets_target": True,
         "chosen": True,
     }
 )
 LADDER = Ladder(
-    rungs=(PLAIN, MIXED),
+    trials=(PLAIN, MIXED),
     float_balanced_accuracy=0.75,
     float_critical_recall={"<MEL>": 0.5},
     repair_sha256=("0" * 64,) * 3,
@@ -53,7 +54,7 @@ def manifest(ladder: Ladder) -> BundleManifest:
         outputs=(),
         operators={},
         min_runtime="1.14.0",
-        ladder=ladder,
+        search=ladder,
         nodes=67,
         delegated_nodes=64,
     )

@@ -22,7 +22,7 @@ def answers(runtime: RuntimeName, model: Path, **options: bool) -> Answers:
     return ask(runtime, model, images, image=IMAGE, labels=LABELS.names, **options)
 
 
-@pytest.mark.parametrize("name", ["none", "float16", "int8-uint8"])
+@pytest.mark.parametrize("name", ["float32", "float16", "int8-uint8"])
 def test_the_task_library_and_mediapipe_classify_jpegs_as_litert_does(name: str) -> None:
     litert, *clients = (answers(runtime, samples().described[name]) for runtime in RUNTIMES)
     for client in clients:
@@ -40,7 +40,7 @@ def test_full_names_in_the_file_change_no_answer(runtime: RuntimeName) -> None:
 
 def test_keras_and_the_float_file_answer_the_same() -> None:
     keras = answers(RuntimeName.keras, samples().models["good"])
-    litert = answers(RuntimeName.litert, samples().described["none"])
+    litert = answers(RuntimeName.litert, samples().described["float32"])
     np.testing.assert_allclose(litert.probabilities, keras.probabilities, atol=1e-5)
     assert len(set(keras.probabilities.argmax(axis=1).tolist())) > 1, "the model must tell apart"
 
@@ -72,7 +72,7 @@ def test_a_changed_image_is_refused_by_its_hash() -> None:
     with pytest.raises(BadInput, match="changed since the dataset was prepared"):
         ask(
             RuntimeName.litert,
-            samples().described["none"],
+            samples().described["float32"],
             images,
             image=IMAGE,
             labels=LABELS.names,
@@ -86,7 +86,7 @@ def test_bad_images_are_collected_where_asked(tmp_path: Path) -> None:
     good = dataset.file(dataset.images[0])
     collected = ask(
         RuntimeName.litert,
-        samples().described["none"],
+        samples().described["float32"],
         [(good, None), (bad, None), (good, None)],
         image=IMAGE,
         labels=LABELS.names,

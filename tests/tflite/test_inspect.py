@@ -67,7 +67,7 @@ def test_a_file_without_metadata_is_inspected_but_does_not_say_how_to_use_it(
 
 
 def test_weights_kept_behind_the_flatbuffer_are_read_and_must_be_there(samples: Samples) -> None:
-    model = schema.ModelT.InitFromPackedBuf(samples.converted["none"].read_bytes(), 0)
+    model = schema.ModelT.InitFromPackedBuf(samples.converted["float32"].read_bytes(), 0)
     outside = {
         index: bytes(buffer.data)
         for index, buffer in enumerate(model.buffers)
@@ -86,7 +86,7 @@ def test_weights_kept_behind_the_flatbuffer_are_read_and_must_be_there(samples: 
 
     head = packed(len(packed(1_000_000)))
     data = head + b"".join(outside.values())
-    plain = inspect_file(samples.converted["none"])
+    plain = inspect_file(samples.converted["float32"])
     assert inspect_bytes(data, where="test").graph == plain.graph
     with pytest.raises(BadInput, match="cut short"):
         inspect_bytes(data[:-1], where="test")
@@ -157,7 +157,7 @@ def test_a_file_with_changed_bytes_is_read_or_refused(data: st.DataObject, name:
 def test_a_file_that_counts_more_parts_than_it_has_room_for_is_refused_at_once(
     samples: Samples,
 ) -> None:
-    data = bytearray(samples.converted["none"].read_bytes())
+    data = bytearray(samples.converted["float32"].read_bytes())
     root = schema.Model.GetRootAs(data, 0)
     vector = root._tab.Vector(root._tab.Offset(12)) - 4
     data[vector : vector + 4] = np.uint32(2**31).tobytes()
@@ -225,4 +225,4 @@ def test_nothing_heavy_is_imported(samples: Samples) -> None:
         "heavy = {'tensorflow', 'tflite_support', 'tensorflow_lite_support', 'keras'}\n"
         "assert not heavy & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code, samples.described["none"]], check=True)
+    subprocess.run([sys.executable, "-c", code, samples.described["float32"]], check=True)

@@ -5,24 +5,17 @@ Child process only: imports LiteRT.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
 import numpy as np
-import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from pipeline.tflite.edit import Array, expose
 from pipeline.tflite.flatbuffer import Model, text
 
-T = TypeVar("T")
-
 
 class Kernel:
     """Run one model, mostly a single operator, on arrays of the model's own types, on one thread.
 
-    Two of them at once, each with half of the images, are faster than one on two threads.
+    Several at once, each with a part of the images, are faster than one on several threads.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -47,8 +40,13 @@ class Kernel:
         return np.asarray(self._interpreter.get_tensor(self._outputs[position]))
 
 
-class Tapped:
-    """Run a model and read every activation on the way, by tensor name."""
+class ActivationProbe:
+    """Run a model and read its activations, by tensor name.
+
+    Args:
+        model: of one input.
+        tensors: which activations, in the order in which `read` counts them.
+    """
 
     def __init__(self, model: Model, tensors: list[int]) -> None:
         self.names = [text(model.subgraphs[0].tensors[j].name) for j in tensors]
@@ -61,18 +59,3 @@ class Tapped:
     def read(self, position: int) -> Array:
         """Return the activation at a position of `names`."""
         return self._kernel.output(position)
-
-
-def by_halves(count: int, work: Callable[[range], T]) -> list[T]:
-    """Do `work` on the first and the second half of `count` at the same time, results in order."""
-    middle = (count + 1) // 2
-    halves = [half for half in (range(middle), range(middle, count)) if half]
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(work, halves))
-
-
-def dequantize(values: Array, scale: float, zero_point: int) -> npt.NDArray[np.float32]:
-    """Return scale * (values - zero_point) as float32."""
-    real: npt.NDArray[np.float32] = values.astype(np.float32) - np.float32(zero_point)
-    real *= np.float32(scale)
-    return real

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.export.int8.io_types import inner_output
 from pipeline.tflite.edit import Array, constant, cut_operator, name_of, set_constant
 from pipeline.tflite.flatbuffer import Model, dtype_name, text
 
@@ -133,6 +134,7 @@ class Layer:
 
 def layers(float_model: Model, int8_model: Model) -> Iterator[Layer]:
     """Pair every layer with int8 weights and an int32 bias, in the int8 graph's order."""
+    names = float_names(float_model, int8_model)
     writers = {
         text(float_model.subgraphs[0].tensors[int(j)].name): index
         for index, operator in enumerate(float_model.subgraphs[0].operators)
@@ -148,6 +150,18 @@ def layers(float_model: Model, int8_model: Model) -> Iterator[Layer]:
             continue
         if constant(int8_model, weights) is None or constant(int8_model, bias) is None:
             continue
-        writer = writers.get(text(main.tensors[int(operator.outputs[0])].name))
+        writer = writers.get(names[int(operator.outputs[0])])
         if writer is not None:
             yield Layer(float_model, writer, int8_model, index)
+
+
+def float_names(float_model: Model, int8_model: Model) -> list[str]:
+    """Return for each tensor of the int8 graph what the float graph calls it, or would.
+
+    Both graphs use the converter's names, but for the tensor that holds the answer in int8: what
+    that is called has changed between releases.
+    """
+    names = [text(tensor.name) for tensor in int8_model.subgraphs[0].tensors]
+    main = float_model.subgraphs[0]
+    names[inner_output(int8_model)] = text(main.tensors[int(main.outputs[0])].name)
+    return names

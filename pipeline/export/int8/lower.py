@@ -18,30 +18,28 @@ from litert_quantizer import qtyping, quantizer, recipe
 from litert_quantizer.algorithm_manager import AlgorithmName
 
 from pipeline.errors import BadInput
-from pipeline.export.int8.ranges import Ranges
+from pipeline.export.int8.operators import CONVERSIONS, WEIGHTED
+from pipeline.export.int8.value_range import Ranges
 from pipeline.tflite.edit import (
     constant,
+    duplicate,
     dynamic_inputs,
     name_of,
     pack,
     set_constant,
     unpack_whole,
 )
-from pipeline.tflite.edit import duplicate as duplicate
 from pipeline.tflite.flatbuffer import Model, dtype_name, shape_of, text
-
-WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
 _BITS = 8
 _FLOAT16_BITS = 16
 _WEIGHT_STEPS = 127
 # A bias may fill this part of int32, so that sums and corrections on top of it still fit.
 _BIAS_STEPS = 2**28
-_BRIDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Model:
-    """Return the int8 model: per-channel convolutions, per-tensor dense, int8 at both ends.
+    """Return the int8 model: per-channel convolutions, per-tensor dense, int8 input and output.
 
     Args:
         model: a float32 model; it is not changed.
@@ -138,7 +136,7 @@ def _with_room_for_biases(model: Model, ranges: Ranges) -> Model:
             rows[short, largest[short]] = needed[short].astype(np.float32)
             shaped = (
                 rows.reshape((rows.shape[0], *np.moveaxis(weights, -1, 0).shape[1:]))
-                if (last)
+                if last
                 else rows.reshape(weights.shape)
             )
             restored = np.moveaxis(shaped, 0, -1) if last else shaped
@@ -154,7 +152,7 @@ def _refuse_left_in_floats(model: Model, wanted: Collection[str]) -> None:
         outputs = [tensors[int(j)] for j in operator.outputs]
         floats = any(dtype_name(tensor) == "float32" for tensor in outputs)
         named = any(text(tensor.name).rstrip(";") in wanted for tensor in outputs)
-        if name not in _BRIDGES and floats and not named:
+        if name not in CONVERSIONS and floats and not named:
             stray.add(name)
     if stray:
         raise BadInput(

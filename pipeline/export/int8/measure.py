@@ -18,9 +18,11 @@ import numpy.typing as npt
 
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
-from pipeline.contract.ladder import Rung
-from pipeline.export.int8.ends import input_tensor
-from pipeline.export.int8.kernels import Kernel, by_halves, dequantize
+from pipeline.contract.search import Trial
+from pipeline.export.int8.affine import dequantize
+from pipeline.export.int8.io_types import to_int8
+from pipeline.export.int8.kernels import Kernel
+from pipeline.export.int8.threads import in_threads
 from pipeline.imaging.preprocess import normalize
 from pipeline.metrics import balanced_accuracy, confusion_matrix
 from pipeline.progress import ProgressEvent, Report
@@ -42,37 +44,37 @@ _TIMED_IMAGES = 32
 class RepairSet:
     """Hold images and what the float model says of them.
 
-    levels: uint8 (n, height, width, 3); the first `labelled` of them are plain photographs.
+    pixels: uint8 (n, height, width, 3); the first `labelled` of them are plain photographs.
     truth: int64 (labelled,), label indices. reference: float32 (n, classes). critical: label
     index by name.
     """
 
-    levels: Array
+    pixels: Array
     labelled: int
     truth: npt.NDArray[np.int64]
     reference: Float32
     critical: Mapping[str, int]
 
 
-def with_blends(levels: Array, truth: npt.NDArray[np.int64]) -> Array:
+def with_blends(pixels: Array, truth: npt.NDArray[np.int64]) -> Array:
     """Return the images followed by as many blends, each of an image and one further on.
 
     Args:
-        levels: uint8 (n, height, width, 3), n at least 1.
+        pixels: uint8 (n, height, width, 3), n at least 1.
         truth: int64 (n,): a partner of another label is taken where there is one.
     """
-    count = len(levels)
-    blends = np.empty_like(levels)
+    count = len(pixels)
+    blends = np.empty_like(pixels)
     for i in range(count):
         order = (i + count // 2 + np.arange(count)) % count
         other = order[truth[order] != truth[i]]
         partner = other[0] if len(other) else order[0]
-        total = levels[i].astype(np.uint16) + levels[partner]
+        total = pixels[i].astype(np.uint16) + pixels[partner]
         blends[i] = (total // 2).astype(np.uint8)
-    return np.concatenate([levels, blends])
+    return np.concatenate([pixels, blends])
 
 
-def float_answers(model: Model, levels: Array, image: ImageContract, report: Report) -> Float32:
+def float_answers(model: Model, pixels: Array, image: ImageContract, report: Report) -> Float32:
     """Return the float model's probabilities, float32 (n, classes)."""
     data, task = pack(model), "reference on the repair set"
 
@@ -81,12 +83,12 @@ def float_answers(model: Model, levels: Array, image: ImageContract, report: Rep
         rows = []
         for index in part:
             if part.start == 0:
-                report(ProgressEvent(task, index * len(levels) // len(part), len(levels)))
-            rows.append(kernel(normalize(levels[index], image)[None])[0])
+                report(ProgressEvent(task, index * len(pixels) // len(part), len(pixels)))
+            rows.append(kernel(normalize(pixels[index], image)[None])[0])
         return np.stack(rows)
 
-    answers = np.concatenate(by_halves(len(levels), answer))
-    report(ProgressEvent(task, len(levels), len(levels)))
+    answers = np.concatenate(in_threads(len(pixels), answer))
+    report(ProgressEvent(task, len(pixels), len(pixels)))
     return answers
 
 
@@ -100,11 +102,11 @@ def measure(
     float16_layers: tuple[str, ...],
     size_bytes: int,
     report: Report,
-) -> Rung:
+) -> Trial:
     """Answer the repair set with an int8 graph and compare.
 
     Args:
-        model: an int8 model with int8 ends.
+        model: an int8 model with int8 input and output.
         repair_set: images and the float model's answers.
         image: gives the normalization.
         io: which values reach the graph.
@@ -114,17 +116,18 @@ def measure(
         report: receives progress.
     """
     main = model.subgraphs[0]
-    entry, last = (main.tensors[int(ends[0])] for ends in (main.inputs, main.outputs))
+    entry, last = (main.tensors[int(tensors[0])] for tensors in (main.inputs, main.outputs))
     scale, zero_point = scale_and_zero_point(entry)
-    task, data = f"measure {', '.join(steps) or 'plain int8'}", pack(model)
-    levels = repair_set.levels
-    count = len(levels)
+    names = ", ".join(step.display_name for step in steps)
+    task, data = f"measure {names or 'plain int8'}", pack(model)
+    pixels = repair_set.pixels
+    count = len(pixels)
 
     def answer(part: range) -> list[tuple[Array, float]]:
         kernel = Kernel(data)
         found = []
         for index in part:
-            values = input_tensor(levels[index], image, io, scale, zero_point)[None]
+            values = to_int8(pixels[index], image, io, scale, zero_point)[None]
             start = time.perf_counter()
             row = kernel(values)[0]
             found.append((row, (time.perf_counter() - start) * 1000))
@@ -132,10 +135,13 @@ def measure(
 
     report(ProgressEvent(task, 0, count))
     # Latency is taken while nothing else runs; the rest is only to be done soon.
-    alone = answer(range(min(count, _TIMED_IMAGES)))
-    report(ProgressEvent(task, len(alone), count))
-    beside = by_halves(count, lambda part: answer(range(max(part.start, len(alone)), part.stop)))
-    rows = [row for row, _ in (*alone, *(one for half in beside for one in half))]
+    timed = min(count, _TIMED_IMAGES)
+    alone = answer(range(timed))
+    report(ProgressEvent(task, timed, count))
+    parts = in_threads(
+        count - timed, lambda part: answer(range(timed + part.start, timed + part.stop))
+    )
+    rows = [row for row, _ in (*alone, *(one for part in parts for one in part))]
     spent_ms = [spent for _, spent in alone]
     report(ProgressEvent(task, count, count))
     stored = np.stack(rows)
@@ -146,7 +152,7 @@ def measure(
     difference = float(np.abs(answers - repair_set.reference).max(axis=1).mean())
     balanced, recall = labelled_figures(answers, repair_set)
     before, recall_before = labelled_figures(repair_set.reference, repair_set)
-    passed = (
+    meets_target = (
         agreement >= MIN_AGREEMENT
         and difference <= MAX_MEAN_DIFFERENCE
         and _kept(before, balanced, _rarest(repair_set))
@@ -155,7 +161,7 @@ def measure(
             for name in recall
         )
     )
-    return Rung(
+    return Trial(
         steps=steps,
         float16_layers=float16_layers,
         agreement=agreement,
@@ -164,7 +170,7 @@ def measure(
         critical_recall=recall,
         size_bytes=size_bytes,
         latency_ms_p50=float(np.median(spent_ms)),
-        passed=passed,
+        meets_target=meets_target,
     )
 
 

@@ -8,18 +8,18 @@ import numpy as np
 
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
-from pipeline.export.int8.layer import layers
+from pipeline.export.int8.layer import float_names, layers
+from pipeline.export.int8.operators import CONVERSIONS
 from pipeline.tflite.edit import name_of, scale_and_zero_point
 from pipeline.tflite.flatbuffer import Model, dtype_name, shape_of, text
 
-_BRIDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
 # Int8 weights keep well over 20 dB; weights of another training, or equalized ones, do not.
 _LEAST_WEIGHT_SQNR_DB = 10.0
 _OTHER_MODEL = "the int8 file is not of this float model"
 
 
 @dataclass(frozen=True)
-class Pair:
+class TensorPair:
     """Point at the tensor that one operator writes in both graphs.
 
     `scale` is None for an operator that was left in floats.
@@ -33,7 +33,7 @@ class Pair:
     zero_point: int
 
 
-def paired(float_model: Model, int8_model: Model, where: str) -> list[Pair]:
+def paired(float_model: Model, int8_model: Model, where: str) -> list[TensorPair]:
     """Pair the operators of both graphs by the tensor they write, in the int8 graph's order.
 
     Raises:
@@ -45,31 +45,32 @@ def paired(float_model: Model, int8_model: Model, where: str) -> list[Pair]:
         for index, operator in enumerate(float_main.operators)
         for j in operator.outputs
     }
+    names = float_names(float_model, int8_model)
     pairs = []
     for operator in int8_main.operators:
-        if name_of(int8_model, operator) in _BRIDGES:
+        if name_of(int8_model, operator) in CONVERSIONS:
             continue
         for j in map(int, operator.outputs):
             tensor = int8_main.tensors[j]
-            name, shape, dtype = text(tensor.name), shape_of(tensor), dtype_name(tensor)
+            name, shape, dtype = names[j], shape_of(tensor), dtype_name(tensor)
             if dtype not in ("int8", "float32"):
                 continue
-            index, twin = written.get(name, (-1, -1))
-            twin_shape = shape_of(float_main.tensors[twin]) if twin >= 0 else None
-            if twin_shape != shape:
+            index, same = written.get(name, (-1, -1))
+            float_shape = shape_of(float_main.tensors[same]) if same >= 0 else None
+            if float_shape != shape:
                 raise BadInput(
                     _OTHER_MODEL,
                     where=where,
                     expected=f"tensor {name} of shape {shape}",
-                    got="no such tensor" if twin_shape is None else f"shape {twin_shape}",
+                    got="no such tensor" if float_shape is None else f"shape {float_shape}",
                     next_step="give the --run-dir of the run that exported it",
                 )
             scale, zero_point = scale_and_zero_point(tensor) if dtype == "int8" else (None, 0)
-            pairs.append(Pair(name, index, twin, j, scale, zero_point))
+            pairs.append(TensorPair(name, index, same, j, scale, zero_point))
     return pairs
 
 
-def check_entry(model: Model, image: ImageContract, where: str) -> None:
+def check_input(model: Model, image: ImageContract, where: str) -> None:
     """Refuse a model whose input is not one image of the contract.
 
     Raises:

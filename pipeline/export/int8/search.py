@@ -5,13 +5,14 @@ Child process only: imports LiteRT and litert-quantizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 from pipeline.contract.choices import Io, Repair, Step
 from pipeline.contract.image import ImageContract
-from pipeline.contract.ladder import Ladder, Rung
-from pipeline.export.int8.attempt import Workshop
+from pipeline.contract.search import SearchRecord, Trial
+from pipeline.export.int8.builder import Int8Builder
 from pipeline.export.int8.measure import (
     MAX_MEAN_DIFFERENCE,
     MIN_AGREEMENT,
@@ -19,12 +20,50 @@ from pipeline.export.int8.measure import (
     labelled_figures,
     measure,
 )
-from pipeline.export.int8.mixed_precision import by_sensitivity
+from pipeline.export.int8.sensitivity import by_sensitivity
+from pipeline.export.int8.steps.registry import STEPS
 from pipeline.progress import Report
 
-_CLIMB = (Step.ranges, Step.bias_correction, Step.rounding, Step.equalization)
-# How many of the most sensitive layers are left in floats, one try after another.
-_FLOAT16_LAYERS = (2, 4, 8)
+StopRule = Callable[[Trial], bool]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Say what a search tries, in order.
+
+    combinations: steps that keep every layer in 8 bits. float16_layer_counts: by a step that
+    leaves layers in floats, how many of the most sensitive ones, on top of the best combination
+    that corrects biases; only where no combination meets the target.
+    """
+
+    combinations: tuple[tuple[Step, ...], ...]
+    float16_layer_counts: dict[Step, tuple[int, ...]]
+
+
+def schedule() -> Schedule:
+    """Return the schedule of the registered steps: each on top of all those before it."""
+    in_8_bits = tuple(name for name, step in STEPS.items() if not step.float16_layer_counts)
+    return Schedule(
+        combinations=tuple(in_8_bits[:count] for count in range(len(in_8_bits) + 1)),
+        float16_layer_counts={
+            name: step.float16_layer_counts
+            for name, step in STEPS.items()
+            if step.float16_layer_counts
+        },
+    )
+
+
+def stop_rule(repair: Repair) -> StopRule:
+    """Return what says after a trial whether the combinations that follow are left out."""
+    match repair:
+        case Repair.auto:
+            return lambda trial: trial.meets_target
+        case Repair.max:
+            return lambda _: False
+        case Repair.none:
+            raise ValueError("without repair nothing is searched")
+        case _:
+            assert_never(repair)
 
 
 @dataclass(frozen=True)
@@ -34,36 +73,38 @@ class Found:
     data: bytes
     steps: tuple[Step, ...]
     float16_layers: tuple[str, ...]
-    ladder: Ladder
+    record: SearchRecord
 
 
 @dataclass(frozen=True)
-class _Try:
-    rung: Rung
+class _Tried:
+    trial: Trial
     data: bytes
 
 
 def search(
-    workshop: Workshop,
+    builder: Int8Builder,
     repair_set: RepairSet,
     image: ImageContract,
     io: Io,
     repair: Repair,
     report: Report,
 ) -> Found:
-    """Try steps in order of cost, each on top of those before it.
+    """Try the schedule's combinations of steps in order and choose one file.
 
-    `auto` stops at the first file that passes; `max` tries every step but leaves layers in floats
-    only if nothing else passes. Equalization stays only if it lowers the error. Where nothing
-    passes, the file of least error is returned, for the gate to judge; layers stay in floats then
-    only if that halves the error.
+    `auto` stops at the first file that meets the target; `max` tries every combination. Layers
+    are left in floats only if no combination meets the target. Of the files that do, the one of
+    least error is chosen, so equalization stays only if it lowers the error. Where none does, the
+    file of least error is returned, for the gate to judge; layers stay in floats then only if
+    that halves the error.
     """
-    tried: list[_Try] = []
+    tried: list[_Tried] = []
+    planned, stop = schedule(), stop_rule(repair)
 
-    def attempt(steps: tuple[Step, ...], float16: tuple[str, ...] = ()) -> _Try:
-        graph = workshop.attempt(steps, float16)
-        data = workshop.finish(graph)
-        rung = measure(
+    def run_trial(steps: tuple[Step, ...], float16: tuple[str, ...] = ()) -> Trial:
+        graph = builder.build(steps, float16)
+        data = builder.finish(graph)
+        trial = measure(
             graph,
             repair_set,
             image,
@@ -73,44 +114,40 @@ def search(
             size_bytes=len(data),
             report=report,
         )
-        tried.append(_Try(rung, data))
-        return tried[-1]
+        tried.append(_Tried(trial, data))
+        return trial
 
-    for steps in _rungs():
-        if attempt(steps).rung.passed and repair is Repair.auto:
+    for steps in planned.combinations:
+        if stop(run_trial(steps)):
             break
-    if not any(one.rung.passed for one in tried):
-        corrected = [one for one in tried if Step.bias_correction in one.rung.steps]
-        steps = (*_best(corrected).rung.steps, Step.mixed_precision)
-        ranked = by_sensitivity(workshop, repair_set, image, io, report)
-        for count in _FLOAT16_LAYERS:
-            layers = tuple(sorted(name for name, _ in ranked[:count]))
-            if count <= len(ranked) and attempt(steps, layers).rung.passed:
-                break
-    chosen = _best([one for one in tried if one.rung.passed] or _failing(tried))
+    if not any(one.trial.meets_target for one in tried):
+        corrected = [one for one in tried if Step.bias_correction in one.trial.steps]
+        best = _best(corrected).trial.steps
+        ranked = by_sensitivity(builder, repair_set, image, io, report)
+        for step, counts in planned.float16_layer_counts.items():
+            for count in counts:
+                layers = tuple(sorted(name for name, _ in ranked[:count]))
+                if count <= len(ranked) and run_trial((*best, step), layers).meets_target:
+                    break
+    chosen = _best([one for one in tried if one.trial.meets_target] or _off_target(tried))
     balanced, recall = labelled_figures(repair_set.reference, repair_set)
-    ladder = Ladder(
-        rungs=tuple(one.rung.model_copy(update={"chosen": one is chosen}) for one in tried),
+    record = SearchRecord(
+        trials=tuple(one.trial.model_copy(update={"chosen": one is chosen}) for one in tried),
         float_balanced_accuracy=balanced,
         float_critical_recall=recall,
         min_agreement=MIN_AGREEMENT,
         max_mean_difference=MAX_MEAN_DIFFERENCE,
     )
-    return Found(chosen.data, chosen.rung.steps, chosen.rung.float16_layers, ladder)
+    return Found(chosen.data, chosen.trial.steps, chosen.trial.float16_layers, record)
 
 
-def _rungs() -> Iterator[tuple[Step, ...]]:
-    for count in range(len(_CLIMB) + 1):
-        yield _CLIMB[:count]
+def _off_target(tried: list[_Tried]) -> list[_Tried]:
+    """Return what to choose from where no file meets the target."""
+    eight_bits = [one for one in tried if not one.trial.float16_layers]
+    enough = _best(eight_bits).trial.mean_difference / 2
+    mixed = [one for one in tried if one.trial.float16_layers]
+    return [one for one in mixed if one.trial.mean_difference <= enough] or eight_bits
 
 
-def _failing(tried: list[_Try]) -> list[_Try]:
-    """Return what to choose from where nothing passed: layers in floats must halve the error."""
-    eight_bits = [one for one in tried if not one.rung.float16_layers]
-    enough = _best(eight_bits).rung.mean_difference / 2
-    mixed = [one for one in tried if one.rung.float16_layers]
-    return [one for one in mixed if one.rung.mean_difference <= enough] or eight_bits
-
-
-def _best(tried: list[_Try]) -> _Try:
-    return min(tried, key=lambda one: one.rung.mean_difference)
+def _best(tried: list[_Tried]) -> _Tried:
+    return min(tried, key=lambda one: one.trial.mean_difference)

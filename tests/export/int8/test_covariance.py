@@ -7,9 +7,10 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export.int8.bias_correction import bias_shift
+from pipeline.export.int8.affine import dequantize
 from pipeline.export.int8.covariance import input_covariance, window_covariance
-from pipeline.export.int8.kernels import Kernel, dequantize
+from pipeline.export.int8.kernels import Kernel
+from pipeline.export.int8.steps.bias_correction import bias_shift
 from pipeline.tflite.edit import pack
 from tests.export.int8.graphs import SAME, VALID, Network
 
@@ -56,14 +57,14 @@ def windows(
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("padding", [SAME, VALID], ids=["same", "valid"])
-def test_windows_vary_as_those_found_by_walking_the_image(
+def test_windows_vary_as_those_found_position_by_position(
     padding: int, stride: int, dilation: int
 ) -> None:
     values = stored(3, 8, 7, 2)
     found = window_covariance(values, SCALE, ZERO_POINT, options(padding, stride, dilation), (3, 3))
-    walked = windows(values, padding, stride, dilation)
+    direct = windows(values, padding, stride, dilation)
     for channel in range(2):
-        assert found[channel] == pytest.approx(np.cov(walked[channel], bias=True), rel=1e-4)
+        assert found[channel] == pytest.approx(np.cov(direct[channel], bias=True), rel=1e-4)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

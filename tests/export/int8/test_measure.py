@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
-from pipeline.contract.ladder import Rung
-from pipeline.export.int8.ends import input_range
+from pipeline.contract.search import Trial
+from pipeline.export.int8.io_types import input_range
 from pipeline.export.int8.lower import lower
 from pipeline.export.int8.measure import (
     RepairSet,
@@ -28,7 +28,7 @@ IMAGE = ImageContract(height_px=32, width_px=32)
 # Photographs, few of them blue, and as many again that have no truth.
 COUNT, LABELLED, GREENS = 100, 50, 22
 TRUTH = np.array([0] * 22 + [1] * GREENS + [2] * 6 + [0, 1] * 25)
-# Grey levels that leave the float model hesitating, by more than int8 is off.
+# Grey pixels that leave the float model hesitating, by more than int8 is off.
 HAIR = 4
 
 
@@ -58,10 +58,10 @@ def quantized(dense: float = 2.0) -> Model:
 def repair_set(margin: int = 60) -> RepairSet:
     """Return grey images with a little more of the colour that is their truth."""
     grey = np.random.default_rng(0).integers(40, 120, (COUNT, 32, 32, 1), dtype=np.uint8)
-    levels = grey.repeat(3, axis=3)
-    levels[np.arange(COUNT), :, :, TRUTH] += np.uint8(margin)
-    reference = float_answers(colours(), levels, IMAGE, silent)
-    return RepairSet(levels, LABELLED, TRUTH[:LABELLED], reference, {"GREEN": 1})
+    pixels = grey.repeat(3, axis=3)
+    pixels[np.arange(COUNT), :, :, TRUTH] += np.uint8(margin)
+    reference = float_answers(colours(), pixels, IMAGE, silent)
+    return RepairSet(pixels, LABELLED, TRUTH[:LABELLED], reference, {"GREEN": 1})
 
 
 def otherwise(images: RepairSet, rows: range, label: int) -> RepairSet:
@@ -73,7 +73,7 @@ def otherwise(images: RepairSet, rows: range, label: int) -> RepairSet:
     return replace(images, reference=reference)
 
 
-def rung(model: Model, images: RepairSet) -> Rung:
+def trial(model: Model, images: RepairSet) -> Trial:
     return measure(
         model,
         images,
@@ -91,13 +91,13 @@ def test_every_image_is_blended_once_with_one_of_another_label(
     labels: list[int], seed: int
 ) -> None:
     truth, count = np.array(labels), len(labels)
-    levels = np.random.default_rng(seed).integers(0, 256, (count, 2, 2, 3), dtype=np.uint8)
-    mixed = with_blends(levels, truth)
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 2, 2, 3), dtype=np.uint8)
+    mixed = with_blends(pixels, truth)
     assert mixed.dtype == np.uint8
     assert mixed.shape == (2 * count, 2, 2, 3)
-    assert (mixed[:count] == levels).all()
+    assert (mixed[:count] == pixels).all()
     for i, blend in enumerate(mixed[count:]):
-        halves = [(levels[i].astype(int) + other) // 2 for other in levels]
+        halves = [(pixels[i].astype(int) + other) // 2 for other in pixels]
         partners = [j for j, half in enumerate(halves) if (half == blend).all()]
         assert partners
         if len(set(labels)) > 1:
@@ -107,22 +107,22 @@ def test_every_image_is_blended_once_with_one_of_another_label(
 
 
 def test_a_blend_of_bright_images_does_not_wrap_around() -> None:
-    levels = np.array([200, 101], np.uint8).reshape(2, 1, 1, 1).repeat(3, axis=3)
-    assert with_blends(levels, np.array([0, 1]))[2:].reshape(-1).tolist() == [150] * 6
+    pixels = np.array([200, 101], np.uint8).reshape(2, 1, 1, 1).repeat(3, axis=3)
+    assert with_blends(pixels, np.array([0, 1]))[2:].reshape(-1).tolist() == [150] * 6
 
 
 def test_the_reference_is_what_the_float_model_answers_in_the_images_order() -> None:
     images = repair_set()
-    means = ((images.levels.astype(np.float64) - 127.5) / 127.5).mean(axis=(1, 2))
+    means = ((images.pixels.astype(np.float64) - 127.5) / 127.5).mean(axis=(1, 2))
     powers = np.exp(4 * means)
     wanted = powers / powers.sum(axis=1, keepdims=True)
     assert images.reference == pytest.approx(wanted, abs=1e-5)
     assert (images.reference.argmax(axis=1) == TRUTH).all()
 
 
-def test_a_faithful_file_passes_with_the_figures_it_was_given() -> None:
-    found = rung(quantized(), repair_set())
-    assert found.passed
+def test_a_faithful_file_meets_the_target_with_the_figures_it_was_given() -> None:
+    found = trial(quantized(), repair_set())
+    assert found.meets_target
     assert (found.agreement, found.balanced_accuracy) == (1, 1)
     assert found.critical_recall == {"GREEN": 1}
     assert 0 < found.mean_difference < 0.02
@@ -135,26 +135,26 @@ def test_the_difference_is_the_mean_of_each_image_s_largest() -> None:
     moved = images.reference.copy()
     moved[:, 0] += np.linspace(0.1, 0.3, COUNT)
     moved[:, 1] += 0.05
-    before = rung(quantized(), images).mean_difference
-    after = rung(quantized(), replace(images, reference=moved)).mean_difference
+    before = trial(quantized(), images).mean_difference
+    after = trial(quantized(), replace(images, reference=moved)).mean_difference
     assert after == pytest.approx(0.2, abs=before)
 
 
-def test_a_file_that_answers_the_same_classes_less_surely_does_not_pass() -> None:
-    found = rung(quantized(dense=0.3), repair_set())
+def test_a_file_that_answers_the_same_classes_less_surely_does_not_meet_it() -> None:
+    found = trial(quantized(dense=0.3), repair_set())
     assert found.agreement == 1
     assert found.mean_difference > 0.02
-    assert not found.passed
+    assert not found.meets_target
 
 
 @pytest.mark.parametrize(("count", "passed"), [(3, True), (4, False)])
-def test_fewer_than_97_of_100_agreements_do_not_pass(count: int, passed: bool) -> None:
+def test_fewer_than_97_of_100_agreements_do_not_meet_it(count: int, passed: bool) -> None:
     images = otherwise(repair_set(HAIR), range(count), 1)
-    found = rung(quantized(), replace(images, labelled=0, truth=TRUTH[:0]))
+    found = trial(quantized(), replace(images, labelled=0, truth=TRUTH[:0]))
     assert found.agreement == pytest.approx(1 - count / COUNT)
     assert found.mean_difference < 0.02
     assert found.balanced_accuracy is None
-    assert found.passed is passed
+    assert found.meets_target is passed
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_a_critical_class_may_lose_one_image_and_no_more(
     images = otherwise(repair_set(HAIR), range(lost), 1)
     truth = TRUTH[:LABELLED].copy()
     truth[:lost] = 1
-    found = rung(quantized(), replace(images, truth=truth, critical=critical))
+    found = trial(quantized(), replace(images, truth=truth, critical=critical))
     assert found.agreement >= 0.97
     assert found.critical_recall == pytest.approx(dict.fromkeys(critical, GREENS / (GREENS + lost)))
-    assert found.passed is passed
+    assert found.meets_target is passed
 
 
 @pytest.mark.parametrize(("lost", "passed"), [(1, True), (2, False)])
@@ -181,16 +181,16 @@ def test_the_rarest_class_may_lose_one_image_and_no_more(lost: int, passed: bool
     images = otherwise(repair_set(HAIR), range(lost), 2)
     truth = TRUTH[:LABELLED].copy()
     truth[:lost] = 2
-    found = rung(quantized(), replace(images, truth=truth, critical={}))
+    found = trial(quantized(), replace(images, truth=truth, critical={}))
     assert found.agreement >= 0.97
     assert found.balanced_accuracy == pytest.approx(1 - lost / (6 + lost) / 3)
-    assert found.passed is passed
+    assert found.meets_target is passed
 
 
 def test_figures_are_of_the_labelled_images_only() -> None:
     answers = np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 0]]
     images = RepairSet(
-        levels=np.zeros((5, 1, 1, 3), np.uint8),
+        pixels=np.zeros((5, 1, 1, 3), np.uint8),
         labelled=4,
         truth=np.array([0, 1, 0, 2]),
         reference=answers,

@@ -10,17 +10,17 @@ import pytest
 
 from pipeline.contract.choices import Io, Repair, Step
 from pipeline.contract.image import ImageContract
-from pipeline.contract.ladder import Rung
-from pipeline.export.int8 import mixed_precision
+from pipeline.contract.search import Trial
 from pipeline.export.int8 import search as module
-from pipeline.export.int8.attempt import Workshop
-from pipeline.export.int8.lower import WEIGHTED
+from pipeline.export.int8 import sensitivity
+from pipeline.export.int8.builder import Int8Builder
 from pipeline.export.int8.measure import (
     MAX_MEAN_DIFFERENCE,
     MIN_AGREEMENT,
     RepairSet,
     float_answers,
 )
+from pipeline.export.int8.operators import WEIGHTED
 from pipeline.export.int8.search import Found, search
 from pipeline.progress import silent
 from pipeline.tflite.edit import name_of
@@ -30,7 +30,7 @@ from tests.export.int8.graphs import Network
 IMAGE = ImageContract(height_px=32, width_px=32)
 REFERENCE = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
 SET = RepairSet(
-    levels=np.zeros((2, 32, 32, 3), np.uint8),
+    pixels=np.zeros((2, 32, 32, 3), np.uint8),
     labelled=2,
     truth=np.array([0, 0]),
     reference=REFERENCE,
@@ -41,15 +41,15 @@ PLAIN, RANGES, BIAS, ROUNDING, EQUALIZATION = (
     (Step.ranges, Step.bias_correction, Step.rounding, Step.equalization)[:count]
     for count in range(5)
 )
-LADDER = [PLAIN, RANGES, BIAS, ROUNDING, EQUALIZATION]
-# A try: its steps and how many layers stayed in floats.
-Try = tuple[tuple[Step, ...], int]
+COMBINATIONS = [PLAIN, RANGES, BIAS, ROUNDING, EQUALIZATION]
+# What a trial is asked for: its steps and how many layers stayed in floats.
+Asked = tuple[tuple[Step, ...], int]
 
 
-class FakeWorkshop:
+class FakeBuilder:
     """Hand out what was asked for as the graph, and its description as the file."""
 
-    def attempt(self, steps: tuple[Step, ...], float16: tuple[str, ...] = ()) -> Any:
+    def build(self, steps: tuple[Step, ...], float16: tuple[str, ...] = ()) -> Any:
         return steps, float16
 
     def finish(self, graph: Any) -> bytes:
@@ -58,18 +58,18 @@ class FakeWorkshop:
 
 
 class Script:
-    """Measure each try as it is written: a difference; those of at most 0.02 pass."""
+    """Measure each trial as it is written: a difference; those of at most 0.02 meet the target."""
 
-    def __init__(self, differences: Mapping[Try, float], *, otherwise: float = 0.5) -> None:
+    def __init__(self, differences: Mapping[Asked, float], *, otherwise: float = 0.5) -> None:
         self.differences, self.otherwise = differences, otherwise
-        self.tried: list[Try] = []
+        self.tried: list[Asked] = []
 
-    def measure(self, graph: Any, *_: Any, size_bytes: int, **about: Any) -> Rung:
+    def measure(self, graph: Any, *_: Any, size_bytes: int, **about: Any) -> Trial:
         steps, float16 = graph
         assert (about["steps"], about["float16_layers"]) == (steps, float16)
         self.tried.append((steps, len(float16)))
         difference = self.differences.get((steps, len(float16)), self.otherwise)
-        return Rung(
+        return Trial(
             steps=steps,
             float16_layers=float16,
             agreement=1,
@@ -78,7 +78,7 @@ class Script:
             critical_recall={},
             size_bytes=size_bytes,
             latency_ms_p50=1,
-            passed=difference <= 0.02,
+            meets_target=difference <= 0.02,
         )
 
 
@@ -90,28 +90,28 @@ def run(
 ) -> Found:
     monkeypatch.setattr(module, "measure", script.measure)
     monkeypatch.setattr(module, "by_sensitivity", lambda *_: ranked)
-    workshop: Any = FakeWorkshop()
-    return search(workshop, SET, IMAGE, Io.uint8, repair, silent)
+    builder: Any = FakeBuilder()
+    return search(builder, SET, IMAGE, Io.uint8, repair, silent)
 
 
 @pytest.mark.parametrize("passing", range(5))
-def test_auto_stops_at_the_first_file_that_passes(
+def test_auto_stops_at_the_first_file_that_meets_the_target(
     passing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = Script({(steps, 0): 0.01 for steps in LADDER[passing:]})
+    script = Script({(steps, 0): 0.01 for steps in COMBINATIONS[passing:]})
     found = run(monkeypatch, script)
-    assert script.tried == [(steps, 0) for steps in LADDER[: passing + 1]]
-    assert (found.steps, found.float16_layers) == (LADDER[passing], ())
-    assert found.data == f"{'+'.join(LADDER[passing])}/".encode()
+    assert script.tried == [(steps, 0) for steps in COMBINATIONS[: passing + 1]]
+    assert (found.steps, found.float16_layers) == (COMBINATIONS[passing], ())
+    assert found.data == f"{'+'.join(COMBINATIONS[passing])}/".encode()
 
 
-def test_auto_takes_what_passes_even_if_a_failure_was_nearer(
+def test_auto_takes_what_meets_the_target_even_if_a_failure_was_nearer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Strict(Script):
-        def measure(self, graph: Any, *_: Any, size_bytes: int, **about: Any) -> Rung:
-            rung = super().measure(graph, size_bytes=size_bytes, **about)
-            return rung.model_copy(update={"passed": len(self.tried) == 3})
+        def measure(self, graph: Any, *_: Any, size_bytes: int, **about: Any) -> Trial:
+            trial = super().measure(graph, size_bytes=size_bytes, **about)
+            return trial.model_copy(update={"meets_target": len(self.tried) == 3})
 
     script = Strict({(PLAIN, 0): 0.001, (RANGES, 0): 0.002, (BIAS, 0): 0.015})
     assert run(monkeypatch, script).steps == BIAS
@@ -119,14 +119,16 @@ def test_auto_takes_what_passes_even_if_a_failure_was_nearer(
 
 def test_max_tries_every_step_and_takes_the_nearest_file(monkeypatch: pytest.MonkeyPatch) -> None:
     differences = [0.02, 0.015, 0.01, 0.004, 0.006]
-    script = Script({(s, 0): one for s, one in zip(LADDER, differences, strict=True)})
+    script = Script({(s, 0): one for s, one in zip(COMBINATIONS, differences, strict=True)})
     found = run(monkeypatch, script, Repair.max)
-    assert script.tried == [(steps, 0) for steps in LADDER]
+    assert script.tried == [(steps, 0) for steps in COMBINATIONS]
     # Equalization made it worse, so it is left out again.
     assert found.steps == ROUNDING
 
 
-def test_max_leaves_no_layer_in_floats_if_one_file_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_leaves_no_layer_in_floats_if_one_file_meets_the_target(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     script = Script({(BIAS, 0): 0.01})
     found = run(monkeypatch, script, Repair.max)
     assert len(script.tried) == 5
@@ -134,7 +136,7 @@ def test_max_leaves_no_layer_in_floats_if_one_file_passes(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("repair", [Repair.auto, Repair.max])
-def test_where_nothing_passes_more_and_more_layers_stay_in_floats(
+def test_where_nothing_meets_the_target_more_and_more_layers_stay_in_floats(
     repair: Repair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Built on the nearest file, which is the one before equalization.
@@ -148,10 +150,12 @@ def test_where_nothing_passes_more_and_more_layers_stay_in_floats(
     assert found.steps == mixed
     assert found.float16_layers == ("layer 0", "layer 1", "layer 2", "layer 3")
     assert found.data == f"{'+'.join(mixed)}/layer 0,layer 1,layer 2,layer 3".encode()
-    assert not any(rung.passed for rung in found.ladder.rungs)
+    assert not any(trial.meets_target for trial in found.record.trials)
 
 
-def test_the_fewest_layers_that_pass_stay_in_floats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fewest_layers_that_meet_the_target_stay_in_floats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     mixed = (*EQUALIZATION, Step.mixed_precision)
     script = Script({(EQUALIZATION, 0): 0.2, (mixed, 2): 0.015, (mixed, 4): 0.001})
     found = run(monkeypatch, script)
@@ -189,17 +193,17 @@ def test_if_no_layer_in_floats_helps_the_nearest_int8_file_is_returned(
     assert (found.steps, found.float16_layers) == (BIAS, ())
 
 
-def test_the_ladder_shows_every_try_and_which_one_was_taken(
+def test_the_record_shows_every_trial_and_which_one_was_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = Script({(ROUNDING, 0): 0.01})
-    ladder = run(monkeypatch, script).ladder
-    assert [rung.steps for rung in ladder.rungs] == LADDER[:4]
-    assert [rung.chosen for rung in ladder.rungs] == [False, False, False, True]
-    assert [rung.size_bytes for rung in ladder.rungs[:2]] == [1, 7]
+    record = run(monkeypatch, script).record
+    assert [trial.steps for trial in record.trials] == COMBINATIONS[:4]
+    assert [trial.chosen for trial in record.trials] == [False, False, False, True]
+    assert [trial.size_bytes for trial in record.trials[:2]] == [1, 7]
     # The float model's own figures: it calls the second image wrong.
-    assert ladder.float_critical_recall == {"RED": 0.5}
-    assert (ladder.min_agreement, ladder.max_mean_difference) == (
+    assert record.float_critical_recall == {"RED": 0.5}
+    assert (record.min_agreement, record.max_mean_difference) == (
         MIN_AGREEMENT,
         MAX_MEAN_DIFFERENCE,
     )
@@ -208,8 +212,8 @@ def test_the_ladder_shows_every_try_and_which_one_was_taken(
 def test_the_layer_that_int8_damages_most_is_ranked_first() -> None:
     random = np.random.default_rng(0)
     # One colour for each image, so that no bias makes up for a wrong weight.
-    levels = random.integers(150, 256, (8, 1, 1, 3), dtype=np.uint8).repeat(32, 1).repeat(32, 2)
-    levels[..., 2] = 128
+    pixels = random.integers(150, 256, (8, 1, 1, 3), dtype=np.uint8).repeat(32, 1).repeat(32, 2)
+    pixels[..., 2] = 128
     weights = {name: random.uniform(0.02, 0.4, (3, 1, 1, 3)) for name in ("fine", "bad", "last")}
     # One huge weight, on an input of almost nothing, leaves the others two or three steps.
     weights["fine"][2] = [[[0, 0, 0.001]]]
@@ -222,17 +226,17 @@ def test_the_layer_that_int8_damages_most_is_ranked_first() -> None:
     network.mean(entry, "mean")
     network.softmax("mean", "probability")
     model = network.build("probability")
-    workshop = Workshop(model, levels, IMAGE, Io.int8, 0, silent)
-    reference = float_answers(model, levels, IMAGE, silent)
-    images = RepairSet(levels, 0, np.zeros(0, np.int64), reference, {})
-    ranked = mixed_precision.by_sensitivity(workshop, images, IMAGE, Io.int8, silent)
-    assert mixed_precision.weighted_layers(model) == ["fine", "bad", "last"]
+    builder = Int8Builder(model, pixels, IMAGE, Io.int8, 0, silent)
+    reference = float_answers(model, pixels, IMAGE, silent)
+    images = RepairSet(pixels, 0, np.zeros(0, np.int64), reference, {})
+    ranked = sensitivity.by_sensitivity(builder, images, IMAGE, Io.int8, silent)
+    assert sensitivity.weighted_layers(model) == ["fine", "bad", "last"]
     assert ranked[0][0] == "bad"
     assert ranked[0][1] > 2 * ranked[1][1]
     assert [difference for _, difference in ranked] == sorted((d for _, d in ranked), reverse=True)
     assert sorted(name for name, _ in ranked) == ["bad", "fine", "last"]
     # And leaving it out leaves just it in floats.
-    graph = workshop.attempt((*BIAS, Step.mixed_precision), ("bad",))
+    graph = builder.build((*BIAS, Step.mixed_precision), ("bad",))
     tensors = graph.subgraphs[0].tensors
     kinds = [
         dtype_name(tensors[int(operator.outputs[0])])

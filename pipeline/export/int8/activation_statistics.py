@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.image import ImageContract
-from pipeline.export.int8.kernels import Tapped, by_halves
+from pipeline.export.int8.kernels import ActivationProbe
+from pipeline.export.int8.threads import FIXED_PARTS, in_threads
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import normalize
 from pipeline.progress import ProgressEvent, Report
@@ -96,17 +97,17 @@ def _by_channel(values: Float32, reduce: Callable[..., Float32]) -> Float32:
 
 def collect_statistics(
     model: Model,
-    levels: Sequence[Pixels] | Array,
+    pixels: Sequence[Pixels] | Array,
     image: ImageContract,
     *,
     seed: int,
     report: Report,
 ) -> Statistics:
-    """Run the float model over contract-sized grey levels and watch every activation.
+    """Run the float model over resized pixels and watch every activation.
 
     Args:
         model: a float32 model of one input.
-        levels: uint8 images of the contract's size, at least one.
+        pixels: uint8 images of the contract's size, at least one.
         image: gives the normalization.
         seed: of the drawn samples.
         report: receives progress.
@@ -118,15 +119,15 @@ def collect_statistics(
     entry = text(main.tensors[int(main.inputs[0])].name)
 
     def gather(part: range) -> dict[str, _Gathering]:
-        tapped = Tapped(model, activations(model))
+        probe = ActivationProbe(model, activations(model))
         gathered: dict[str, _Gathering] = {}
         random = np.random.default_rng([seed, part.start])
         for index in part:
             if part.start == 0:
-                report(ProgressEvent("calibrate", index * len(levels) // len(part), len(levels)))
-            values = normalize(levels[index], image)[None]
-            tapped.run(values)
-            read = ((name, tapped.read(position)) for position, name in enumerate(tapped.names))
+                report(ProgressEvent("calibrate", index * len(pixels) // len(part), len(pixels)))
+            values = normalize(pixels[index], image)[None]
+            probe.run(values)
+            read = ((name, probe.read(position)) for position, name in enumerate(probe.names))
             for name, activation in ((entry, values), *read):
                 seen = _Gathering.of(activation, random)
                 if name in gathered:
@@ -135,9 +136,9 @@ def collect_statistics(
                     gathered[name] = seen
         return gathered
 
-    first, *rest = by_halves(len(levels), gather)
+    first, *rest = in_threads(len(pixels), gather, parts=FIXED_PARTS)
     for later in rest:
         for name, one in first.items():
             one.join(later[name])
-    report(ProgressEvent("calibrate", len(levels), len(levels)))
-    return {name: one.done(len(levels)) for name, one in first.items()}
+    report(ProgressEvent("calibrate", len(pixels), len(pixels)))
+    return {name: one.done(len(pixels)) for name, one in first.items()}

@@ -7,34 +7,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.choices import Io
-from pipeline.contract.debug import LayerFigures
-from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput
-from pipeline.export.int8.ends import input_tensor
-from pipeline.export.int8.equalization import equalize
-from pipeline.export.int8.kernels import Tapped, by_halves, dequantize
-from pipeline.export.int8.lower import WEIGHTED
-from pipeline.export.int8.pairing import Pair, check_entry, check_weights, paired
-from pipeline.export.int8.statistics import collect_statistics
+from pipeline.contract.layer_errors import LayerFigures
+from pipeline.export.int8.activation_statistics import collect_statistics
+from pipeline.export.int8.affine import dequantize
+from pipeline.export.int8.inputs import load_model, load_pixels
+from pipeline.export.int8.io_types import to_int8
+from pipeline.export.int8.kernels import ActivationProbe
+from pipeline.export.int8.operators import WEIGHTED
+from pipeline.export.int8.pairing import TensorPair, check_input, check_weights, paired
+from pipeline.export.int8.request import LayerErrorsAnswer, LayerErrorsRequest
+from pipeline.export.int8.steps.equalization import equalize
+from pipeline.export.int8.threads import FIXED_PARTS, in_threads
 from pipeline.imaging.decode import Pixels
-from pipeline.imaging.preprocess import load_levels, normalize
+from pipeline.imaging.preprocess import normalize
 from pipeline.progress import ProgressEvent, Report
 from pipeline.tflite.edit import (
     Array,
     constant,
     name_of,
     scale_and_zero_point,
-    unpack_whole,
 )
-from pipeline.tflite.flatbuffer import Model, dtype_name, read_file
+from pipeline.tflite.flatbuffer import Model, dtype_name
 
 Float64 = npt.NDArray[np.float64]
 
@@ -42,39 +42,36 @@ _WEIGHTS = 1
 _LOWEST, _HIGHEST = -128, 127
 
 
-def debug_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Compare `request["int8"]` with `request["float"]`; return the figures of its layers.
-
-    The request holds float and int8 with float_sha256 and int8_sha256, image (contract), images
-    and representative, lists of {path, sha256}, and seed. Where representative is not empty, the
-    float model is first equalized on those images, as the exporter did it.
+def layer_errors_child(request: LayerErrorsRequest, report: Report) -> LayerErrorsAnswer:
+    """Compare the int8 file with the float file and return the figures of its layers.
 
     Raises:
         BadInput: a file changed, the int8 file is of another model, or an image is bad.
     """
-    image = ImageContract.model_validate(request["image"])
-    float_model, int8_model = (_model(request, side) for side in ("float", "int8"))
-    where = str(request["int8"])
+    image, where = request.image, request.int8_file.path
+    float_model, int8_model = load_model(request.float_file), load_model(request.int8_file)
     # What needs no image is refused before any is read.
     pairs = paired(float_model, int8_model, where)
-    check_entry(int8_model, image, where)
-    if request["representative"]:
-        levels = _load(request["representative"], image, "read the representative images", report)
+    check_input(int8_model, image, where)
+    if request.representative:
+        pixels = load_pixels(
+            request.representative, image, "read the representative images", report
+        )
         statistics = collect_statistics(
-            float_model, levels, image, seed=request["seed"], report=report
+            float_model, pixels, image, seed=request.seed, report=report
         )
         float_model = equalize(float_model, statistics)
     check_weights(float_model, int8_model, where)
-    levels = _load(request["images"], image, "read the images", report)
-    figures = compare(float_model, int8_model, pairs, levels, image, report)
-    return {"layers": [one.model_dump(mode="json") for one in figures]}
+    pixels = load_pixels(request.images, image, "read the images", report)
+    figures = compare(float_model, int8_model, pairs, pixels, image, report)
+    return LayerErrorsAnswer(layers=tuple(figures))
 
 
 def compare(
     float_model: Model,
     int8_model: Model,
-    pairs: list[Pair],
-    levels: list[Pixels],
+    pairs: list[TensorPair],
+    pixels: Array,
     image: ImageContract,
     report: Report,
 ) -> list[LayerFigures]:
@@ -84,30 +81,30 @@ def compare(
         float_model: what the int8 model is to follow.
         int8_model: as in the file, with its own input type.
         pairs: what to compare.
-        levels: uint8 images of the contract's size, at least one.
+        pixels: uint8 (n, height, width, 3), resized, at least one.
         image: gives the normalization.
         report: receives progress.
     """
     feed = _feed(int8_model, image)
 
     def watch(part: range) -> list[_Sums]:
-        wanted = Tapped(float_model, [pair.float_tensor for pair in pairs])
-        got = Tapped(int8_model, [pair.int8_tensor for pair in pairs])
+        wanted = ActivationProbe(float_model, [pair.float_tensor for pair in pairs])
+        got = ActivationProbe(int8_model, [pair.int8_tensor for pair in pairs])
         sums = [_Sums() for _ in pairs]
         for index in part:
             if part.start == 0:
-                report(ProgressEvent("compare", index * len(levels) // len(part), len(levels)))
-            wanted.run(normalize(levels[index], image)[None])
-            got.run(feed(levels[index])[None])
+                report(ProgressEvent("compare", index * len(pixels) // len(part), len(pixels)))
+            wanted.run(normalize(pixels[index], image)[None])
+            got.run(feed(pixels[index])[None])
             for position, (pair, one) in enumerate(zip(pairs, sums, strict=True)):
                 one.add(wanted.read(position), got.read(position), pair)
         return sums
 
-    first, *rest = by_halves(len(levels), watch)
+    first, *rest = in_threads(len(pixels), watch, parts=FIXED_PARTS)
     for later in rest:
         for one, other in zip(first, later, strict=True):
             one.join(other)
-    report(ProgressEvent("compare", len(levels), len(levels)))
+    report(ProgressEvent("compare", len(pixels), len(pixels)))
     return [_figures(float_model, pair, one) for pair, one in zip(pairs, first, strict=True)]
 
 
@@ -120,7 +117,7 @@ class _Sums:
         self.values = self.at_lowest = self.at_highest = 0
         self.channel_error: Float64 = np.zeros(1)
 
-    def add(self, wanted: Array, stored: Array, pair: Pair) -> None:
+    def add(self, wanted: Array, stored: Array, pair: TensorPair) -> None:
         real = stored
         if pair.scale is not None:
             real = dequantize(stored, pair.scale, pair.zero_point)
@@ -145,7 +142,7 @@ class _Sums:
         self.channel_error = self.channel_error + other.channel_error
 
 
-def _figures(float_model: Model, pair: Pair, sums: _Sums) -> LayerFigures:
+def _figures(float_model: Model, pair: TensorPair, sums: _Sums) -> LayerFigures:
     operator = float_model.subgraphs[0].operators[pair.float_operator]
     kind = name_of(float_model, operator)
     known: dict[str, float | None] = dict(_weight_figures(float_model, operator))
@@ -187,36 +184,12 @@ def _weight_figures(model: Model, operator: Any) -> Iterator[tuple[str, float]]:
 
 
 def _feed(model: Model, image: ImageContract) -> Callable[[Pixels], Array]:
-    """Return what turns grey levels into the model's own input."""
+    """Return what turns resized pixels into the model's own input."""
     entry = model.subgraphs[0].tensors[int(model.subgraphs[0].inputs[0])]
     dtype = dtype_name(entry)
     if dtype == "uint8":
-        return lambda levels: levels
+        return lambda pixels: pixels
     if dtype == "int8":
         scale, zero_point = scale_and_zero_point(entry)
-        return lambda levels: input_tensor(levels, image, Io.int8, scale, zero_point)
-    return lambda levels: normalize(levels, image)
-
-
-def _model(request: dict[str, Any], side: str) -> Model:
-    path = str(request[side])
-    data = read_file(Path(path))
-    if (found := sha256_bytes(data)) != request[f"{side}_sha256"]:
-        raise BadInput(
-            "the file changed while it was being read",
-            where=path,
-            expected=f"sha256 {request[f'{side}_sha256']}",
-            got=f"sha256 {found}",
-        )
-    return unpack_whole(data, where=path)
-
-
-def _load(
-    entries: list[dict[str, Any]], image: ImageContract, task: str, report: Report
-) -> list[Pixels]:
-    levels = []
-    for done, entry in enumerate(entries):
-        report(ProgressEvent(task, done, len(entries)))
-        levels.append(load_levels(Path(entry["path"]), image, entry["sha256"]))
-    report(ProgressEvent(task, len(entries), len(entries)))
-    return levels
+        return lambda pixels: to_int8(pixels, image, Io.int8, scale, zero_point)
+    return lambda pixels: normalize(pixels, image)

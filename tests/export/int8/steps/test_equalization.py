@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from pipeline.contract.image import ImageContract
-from pipeline.export.int8.equalization import bottleneck_factors, equalize, relu6_factors
+from pipeline.export.int8.activation_statistics import Statistics, collect_statistics
 from pipeline.export.int8.kernels import Kernel
-from pipeline.export.int8.statistics import Statistics, collect_statistics
+from pipeline.export.int8.steps.equalization import bottleneck_factors, equalize, relu6_factors
 from pipeline.imaging.preprocess import normalize
 from pipeline.progress import silent
-from pipeline.tflite.edit import pack
-from pipeline.tflite.flatbuffer import Model
+from pipeline.tflite.edit import constant, pack
+from pipeline.tflite.flatbuffer import Model, text
 from tests.export.int8.graphs import RELU, RELU6, Float32, Network, values_of
 
 IMAGE = ImageContract(height_px=32, width_px=32)
-LEVELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
 # How much of a channel's range each output of the first layer uses.
 REACH = np.array([8.0, 1.0, 0.3, 0.001])
 
@@ -43,12 +43,12 @@ def bottleneck(activation: int = RELU6, *, tied_to_relu: bool = False) -> Model:
 
 
 def seen(model: Model) -> Statistics:
-    return collect_statistics(model, LEVELS, IMAGE, seed=0, report=silent)
+    return collect_statistics(model, PIXELS, IMAGE, seed=0, report=silent)
 
 
 def answers(model: Model) -> Float32:
     kernel = Kernel(pack(model))
-    return np.concatenate([kernel(normalize(one, IMAGE)[None]) for one in LEVELS])
+    return np.concatenate([kernel(normalize(one, IMAGE)[None]) for one in PIXELS])
 
 
 def test_a_channel_grows_until_it_reaches_6_and_no_more_than_64_times() -> None:
@@ -131,3 +131,24 @@ def test_what_the_model_answers_with_is_not_rescaled_though_a_layer_reads_it() -
     network.conv("answer", "unused", drawn(2, 1, 1, 2), np.zeros(2, np.float32))
     model = network.build("answer")
     assert pack(equalize(model, seen(model))) == pack(model)
+
+
+@pytest.mark.parametrize("placeholder", [True, False], ids=["-1", "left out"])
+@pytest.mark.parametrize("name", ["expand", "project"])
+def test_a_layer_without_a_bias_is_equalized_and_no_other_tensor_is_touched(
+    name: str, placeholder: bool
+) -> None:
+    model = bottleneck()
+    statistics, before = seen(model), values_of(model, f"{name}/bias")
+    biased = equalize(model, statistics)
+    main = model.subgraphs[0]
+    (operator,) = (
+        one for one in main.operators if text(main.tensors[int(one.outputs[0])].name) == name
+    )
+    operator.inputs = [*map(int, operator.inputs[:2]), *([-1] if placeholder else [])]
+    equal = equalize(model, statistics)
+    constants = [text(one.name) for one in main.tensors if constant(model, one) is not None]
+    assert (values_of(equal, f"{name}/weights") != values_of(model, f"{name}/weights")).any()
+    for tensor in constants:
+        wanted = before if tensor == f"{name}/bias" else values_of(biased, tensor)
+        assert (values_of(equal, tensor) == wanted).all(), tensor

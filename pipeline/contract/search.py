@@ -1,21 +1,21 @@
-"""Record what an int8 search tried, and what each try came to."""
+"""Record what an int8 search tried, and what each trial came to."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.choices import Step
 
 
-class Rung(Frozen):
+class Trial(Frozen):
     """Hold one file that a search made and measured on its repair set.
 
     `agreement` is the share of images on which it chooses the float model's class,
     `mean_difference` the mean over images of the largest difference in any class's probability.
     Accuracies are over the labelled images of the repair set. `latency_ms_p50` is on one thread
-    of the machine that searched, so it alone is not the same every time. `passed` says whether
-    the search would stop here.
+    of the machine that searched, so it alone is not the same every time. `meets_target` says
+    whether the search may stop here.
     """
 
     steps: tuple[Step, ...]
@@ -26,17 +26,20 @@ class Rung(Frozen):
     critical_recall: dict[str, float]
     size_bytes: int = Field(ge=0)
     latency_ms_p50: float = Field(ge=0)
-    passed: bool
+    # "passed" in the manifests of earlier releases.
+    meets_target: bool = Field(validation_alias=AliasChoices("meets_target", "passed"))
     chosen: bool = False
 
 
-class Ladder(Frozen):
-    """Hold a whole search: its rungs in order, the float model's own figures, the images.
+class SearchRecord(Frozen):
+    """Hold a whole search: its trials in order, the float model's own figures, the images.
 
-    `repair_sha256` are the training images it was measured on, besides blends of them.
+    `repair_sha256` are the training images it was measured on, together with blends of them.
+    `min_agreement` and `max_mean_difference` are the target of every trial.
     """
 
-    rungs: tuple[Rung, ...] = ()
+    # "rungs" in the manifests of earlier releases.
+    trials: tuple[Trial, ...] = Field(default=(), validation_alias=AliasChoices("trials", "rungs"))
     float_balanced_accuracy: float | None = None
     float_critical_recall: dict[str, float] = Field(default_factory=dict)
     repair_sha256: tuple[str, ...] = ()

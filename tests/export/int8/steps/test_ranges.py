@@ -8,14 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.export.int8.ranges import (
-    Range,
-    best_range,
-    min_max,
-    percentile,
-    squared_error,
-    with_zero,
-)
+from pipeline.export.int8.steps.ranges import best_range, percentile, squared_error
+from pipeline.export.int8.value_range import Range, min_max, with_zero
 
 # As many as best_range's histogram has, so that a value at a bin's centre is counted exactly.
 BINS = 2048
@@ -69,10 +63,10 @@ def test_percentiles_leave_one_value_in_ten_thousand_on_each_side() -> None:
 
 def test_of_values_as_frequent_at_the_ends_as_elsewhere_nothing_is_clipped() -> None:
     seen = Seen.of(np.repeat(np.arange(256.0), 100))
-    assert best_range(seen) == ((0, 255), "min-max")
+    assert best_range(seen) == (0, 255)
     # Of 256 steps no clipping saves more than a hair where values lie close together.
     close = Seen.of(np.random.default_rng(1).uniform(0, 1, 100_000))
-    assert best_range(close)[0] == pytest.approx(min_max(close), abs=0.002)
+    assert best_range(close) == pytest.approx(min_max(close), abs=0.002)
 
 
 def test_one_outlier_is_clipped_to_where_rounding_and_clipping_cost_the_same() -> None:
@@ -82,8 +76,7 @@ def test_one_outlier_is_clipped_to_where_rounding_and_clipping_cost_the_same() -
     values = np.random.default_rng(2).uniform(0, 10, n)
     values[0] = outlier
     seen = Seen.of(values)
-    (low, high), rule = best_range(seen)
-    assert rule == "least squares"
+    low, high = best_range(seen)
     assert low == 0
     assert high == pytest.approx(outlier / (1 + n / (12 * 255**2)), rel=0.1)
     assert seen.error((low, high)) < seen.error(min_max(seen)) / 2
@@ -91,13 +84,12 @@ def test_one_outlier_is_clipped_to_where_rounding_and_clipping_cost_the_same() -
 
 def test_an_extreme_far_beyond_all_samples_is_left_to_the_percentiles() -> None:
     samples = np.random.default_rng(3).uniform(0, 1, 50_000).astype(np.float32)
-    span, rule = best_range(Seen(0.0, 100.0, samples))
-    assert rule == "percentile"
+    span = best_range(Seen(0.0, 100.0, samples))
     assert span == pytest.approx((0, 1), abs=0.001)
 
 
 def test_a_tensor_that_is_always_zero_has_a_range() -> None:
-    (low, high), _ = best_range(Seen.of(np.zeros(100)))
+    low, high = best_range(Seen.of(np.zeros(100)))
     assert low <= 0 < high
 
 
@@ -115,6 +107,6 @@ def test_no_chosen_range_is_worse_than_the_extremes(
     # A few values far out and one in the middle many times over: what makes clipping worthwhile.
     samples = np.concatenate([centres, np.repeat(centres[:1], repeats)])
     seen = Seen(-below, above, samples)
-    span, _ = best_range(seen)
+    span = best_range(seen)
     assert seen.error(span) <= seen.error(min_max(seen)) * (1 + 1e-6) + (1e-6 * width) ** 2
     assert span[0] <= 0 <= span[1]

@@ -11,11 +11,14 @@ activation gains, hence the square root.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.contract.choices import Step
+from pipeline.export.int8.steps.interface import BuildPlan, RepairStep
 from pipeline.tflite.edit import (
     activation_of,
     constant,
@@ -28,7 +31,7 @@ from pipeline.tflite.edit import (
 from pipeline.tflite.flatbuffer import Model, text
 
 if TYPE_CHECKING:
-    from pipeline.export.int8.statistics import Statistics
+    from pipeline.export.int8.activation_statistics import Statistics
 
 Float64 = npt.NDArray[np.float64]
 
@@ -149,14 +152,18 @@ def _is_plain_depthwise(model: Model, index: int) -> bool:
 def _scale_written(model: Model, index: int, factors: Float64) -> None:
     main = model.subgraphs[0]
     operator = main.operators[index]
-    weights_at, bias_at = (main.tensors[int(operator.inputs[i])] for i in (_WEIGHTS, _BIAS))
-    weights, bias = constant(model, weights_at), constant(model, bias_at)
+    weights_at = main.tensors[int(operator.inputs[_WEIGHTS])]
+    weights = constant(model, weights_at)
     assert weights is not None
-    assert bias is not None
     shape = [1] * weights.ndim
     shape[-1 if name_of(model, operator) == "DEPTHWISE_CONV_2D" else 0] = -1
     set_constant(model, weights_at, (weights * factors.reshape(shape)).astype(np.float32))
-    set_constant(model, bias_at, (bias * factors).astype(np.float32))
+    # A layer may have no bias at all, or -1 in its place: zero times any factor.
+    if len(operator.inputs) > _BIAS and operator.inputs[_BIAS] >= 0:
+        bias_at = main.tensors[int(operator.inputs[_BIAS])]
+        bias = constant(model, bias_at)
+        assert bias is not None
+        set_constant(model, bias_at, (bias * factors).astype(np.float32))
 
 
 def _scale_read(model: Model, index: int, factors: Float64) -> None:
@@ -166,3 +173,14 @@ def _scale_read(model: Model, index: int, factors: Float64) -> None:
     weights = constant(model, tensor)
     assert weights is not None
     set_constant(model, tensor, (weights / factors).astype(np.float32))
+
+
+def _apply(plan: BuildPlan) -> BuildPlan:
+    return replace(plan, prepare=equalize)
+
+
+STEP = RepairStep(
+    name=Step.equalization,
+    source="Nagel et al. 2019, arXiv 1906.04721, section 4.1",
+    apply=_apply,
+)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export.int8.rounding import output_error, round_channels, round_rows
+from pipeline.export.int8.steps.rounding import round_channels, round_rows
 
 Float64 = npt.NDArray[np.float64]
 
@@ -21,6 +21,12 @@ def drawn(seed: int, rows: int, columns: int, inputs: int) -> tuple[Float64, Flo
     random = np.random.default_rng(seed)
     mixed = random.normal(size=(columns, inputs))
     return random.uniform(-127, 127, (rows, columns)), mixed @ mixed.T
+
+
+def output_error(weights: Float64, rounded: Float64, covariance: Float64) -> float:
+    """Return the expected squared output error of rows that share their inputs, summed."""
+    errors = rounded - weights
+    return float(np.einsum("ri,ij,rj->", errors, covariance, errors))
 
 
 def slack(covariance: Float64) -> float:

@@ -4,15 +4,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.contract.choices import Io
+from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
-from pipeline.export.int8.ends import input_range, int8_levels
-from pipeline.export.int8.kernels import Kernel, dequantize
+from pipeline.export.int8.activation_statistics import Statistics, collect_statistics
+from pipeline.export.int8.affine import dequantize
+from pipeline.export.int8.io_types import input_range, int8_batch
+from pipeline.export.int8.kernels import Kernel
 from pipeline.export.int8.layer import layers
 from pipeline.export.int8.lower import lower
-from pipeline.export.int8.ranges import Ranges, min_max
-from pipeline.export.int8.statistics import Statistics, collect_statistics
-from pipeline.export.int8.walk import Rounding, correct_in_order
+from pipeline.export.int8.sequential import correct_sequentially
+from pipeline.export.int8.steps.registry import plan_of
+from pipeline.export.int8.value_range import Ranges, min_max
 from pipeline.imaging.preprocess import normalize
 from pipeline.progress import ProgressEvent, silent
 from pipeline.tflite.edit import expose, pack, scale_and_zero_point
@@ -25,12 +27,12 @@ Float64 = npt.NDArray[np.float64]
 
 def pictures() -> npt.NDArray[np.uint8]:
     """Return bright images in red and green whose blue is near zero, after normalization."""
-    levels = np.random.default_rng(1).integers(150, 256, (6, 32, 32, 3), dtype=np.uint8)
-    levels[..., 2] = 128
-    return levels
+    pixels = np.random.default_rng(1).integers(150, 256, (6, 32, 32, 3), dtype=np.uint8)
+    pixels[..., 2] = 128
+    return pixels
 
 
-LEVELS = pictures()
+PIXELS = pictures()
 
 
 def coarse(*shape: int) -> Float32:
@@ -62,30 +64,30 @@ class Bench:
 
     def __init__(self, model: Model, *, float16: tuple[str, ...] = ()) -> None:
         self.float_model = model
-        self.statistics = collect_statistics(model, LEVELS, IMAGE, seed=0, report=silent)
+        self.statistics = collect_statistics(model, PIXELS, IMAGE, seed=0, report=silent)
         self.int8_model = lower(model, ranges_of(self.statistics), float16=float16)
-        self.entries = int8_levels(LEVELS, IMAGE, Io.int8, self.int8_model)
+        self.inputs = int8_batch(PIXELS, IMAGE, Io.int8, self.int8_model)
 
-    def walk(self, rounding: Rounding = Rounding.nearest) -> list[ProgressEvent]:
+    def correct(self, *more: Step) -> list[ProgressEvent]:
         events: list[ProgressEvent] = []
-        correct_in_order(
+        correct_sequentially(
             self.float_model,
             self.int8_model,
             self.statistics,
-            self.entries,
-            rounding=rounding,
-            task="walk",
+            self.inputs,
+            corrections=plan_of((Step.bias_correction, *more)).corrections,
+            task="correct",
             report=events.append,
         )
         return events
 
     def wanted(self) -> Float64:
         kernel = Kernel(pack(self.float_model))
-        return np.concatenate([kernel(normalize(one, IMAGE)[None]) for one in LEVELS]).astype(float)
+        return np.concatenate([kernel(normalize(one, IMAGE)[None]) for one in PIXELS]).astype(float)
 
     def got(self) -> Float64:
         kernel = Kernel(pack(self.int8_model))
-        stored = np.concatenate([kernel(one[None]) for one in self.entries]).astype(float)
+        stored = np.concatenate([kernel(one[None]) for one in self.inputs]).astype(float)
         main = self.int8_model.subgraphs[0]
         scale, zero_point = scale_and_zero_point(main.tensors[int(main.outputs[0])])
         return (stored - zero_point) * scale
@@ -105,18 +107,18 @@ class Bench:
         *_, last = layers(self.float_model, self.int8_model)
         main = self.int8_model.subgraphs[0]
         read = int(main.operators[last.int8_index].inputs[0])
-        tapped = Kernel(expose(self.int8_model, [read]))
+        probe = Kernel(expose(self.int8_model, [read]))
         scale, zero_point = scale_and_zero_point(main.tensors[read])
         exact, rounded = Kernel(last.float_linear()), Kernel(last.int8_linear())
-        values = [dequantize(tapped(one[None]), scale, zero_point) for one in self.entries]
+        values = [dequantize(probe(one[None]), scale, zero_point) for one in self.inputs]
         off = np.concatenate([rounded(one) - exact(one) for one in values])
         return float(off.reshape(-1, off.shape[-1]).var(axis=0).sum())
 
 
 def test_statistics_are_those_of_every_image() -> None:
     model = two_convolutions()
-    statistics = collect_statistics(model, LEVELS, IMAGE, seed=0, report=silent)
-    values = normalize(LEVELS, IMAGE)
+    statistics = collect_statistics(model, PIXELS, IMAGE, seed=0, report=silent)
+    values = normalize(PIXELS, IMAGE)
     first = values @ values_of(model, "first/weights")[:, 0, 0].T
     for name, real in (("image", values), ("first", first)):
         seen = statistics[name]
@@ -142,20 +144,20 @@ def test_every_layer_is_paired_with_its_int8_form() -> None:
         assert np.abs(one.real_weights() - one.float_weights).max() <= half_steps
 
 
-def test_after_the_walk_every_channel_has_the_float_mean_and_before_it_had_not() -> None:
+def test_once_corrected_every_channel_has_the_float_mean_and_before_it_had_not() -> None:
     bench = Bench(two_convolutions())
     before = bench.mean_error()
     assert before.min() > 2
-    events = bench.walk()
+    events = bench.correct()
     assert bench.mean_error().max() < 1
     assert [event.done for event in events] == [0, 1, 2]
-    assert {(event.task, event.total) for event in events} == {("walk", 2)}
+    assert {(event.task, event.total) for event in events} == {("correct", 2)}
 
 
 def test_each_layer_is_corrected_on_what_the_corrected_layers_before_it_give() -> None:
     # The first layer's channel means are right too, and not only what the second makes of them.
     bench = Bench(two_convolutions())
-    bench.walk()
+    bench.correct()
     bench.int8_model.subgraphs[0].outputs = [
         int(bench.int8_model.subgraphs[0].operators[0].outputs[0])
     ]
@@ -168,7 +170,7 @@ def test_each_layer_is_corrected_on_what_the_corrected_layers_before_it_give() -
 def test_bias_correction_leaves_the_weights_alone() -> None:
     bench = Bench(two_convolutions())
     before = values_of(bench.int8_model, "second/weights")
-    bench.walk()
+    bench.correct()
     assert (values_of(bench.int8_model, "second/weights") == before).all()
 
 
@@ -194,15 +196,11 @@ def smoothing() -> Model:
     return network.build("out")
 
 
-@pytest.mark.parametrize(
-    ("model", "rounding"),
-    [(wide(), Rounding.every), (smoothing(), Rounding.depthwise)],
-    ids=["pointwise", "depthwise"],
-)
-def test_chosen_rounding_answers_better_than_the_nearest(model: Model, rounding: Rounding) -> None:
+@pytest.mark.parametrize("model", [wide(), smoothing()], ids=["pointwise", "depthwise"])
+def test_adaptive_rounding_answers_better_than_the_nearest(model: Model) -> None:
     nearest, chosen = Bench(model), Bench(model)
-    nearest.walk()
-    chosen.walk(rounding)
+    nearest.correct()
+    chosen.correct(Step.rounding)
     steps = values_of(model, "out/weights") / _weight_scales(chosen.int8_model)
     rounded = values_of(chosen.int8_model, "out/weights")
     assert (rounded != values_of(nearest.int8_model, "out/weights")).any()
@@ -211,25 +209,18 @@ def test_chosen_rounding_answers_better_than_the_nearest(model: Model, rounding:
     assert chosen.mean_error().max() < 1
 
 
-def test_depthwise_rounding_leaves_pointwise_layers_to_the_nearest() -> None:
-    nearest, chosen = Bench(wide()), Bench(wide())
-    nearest.walk()
-    chosen.walk(Rounding.depthwise)
-    assert pack(chosen.int8_model) == pack(nearest.int8_model)
-
-
 def test_a_layer_left_in_floats_is_passed_through() -> None:
     bench = Bench(two_convolutions(), float16=("first",))
     assert [one.name for one in layers(bench.float_model, bench.int8_model)] == ["second"]
     assert bench.mean_error().max() > 1
-    bench.walk()
+    bench.correct()
     assert bench.mean_error().max() < 1
 
 
 def test_the_float_model_and_its_statistics_are_not_changed() -> None:
     bench = Bench(two_convolutions())
     before, mean = pack(bench.float_model), bench.statistics["first"].mean.copy()
-    bench.walk(Rounding.every)
+    bench.correct(Step.rounding)
     assert pack(bench.float_model) == before
     assert (bench.statistics["first"].mean == mean).all()
 

@@ -10,10 +10,19 @@ until no single change helps.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.contract.choices import Step
+from pipeline.export.int8.covariance import input_covariance, window_covariance
+from pipeline.export.int8.steps.interface import BuildPlan, LayerInput, RepairStep
+
+if TYPE_CHECKING:
+    from pipeline.export.int8.layer import Layer
 
 Float64 = npt.NDArray[np.float64]
 
@@ -85,14 +94,48 @@ def round_rows(weights: Float64, covariance: Float64) -> Float64:
     return rounded
 
 
-def output_error(weights: Float64, rounded: Float64, covariance: Float64) -> float:
-    """Return the expected squared output error of rows that share their inputs, summed."""
-    errors = rounded - weights
-    return float(np.einsum("ri,ij,rj->", errors, covariance, errors))
-
-
 def _damped(covariance: Float64) -> Float64:
     taps = covariance.shape[-1]
     mean = np.trace(covariance, axis1=1, axis2=2) / taps
     damped: Float64 = covariance + (_DAMPING * mean + 1e-12)[:, None, None] * np.eye(taps)
     return damped
+
+
+def round_layer(layer: Layer, read: LayerInput) -> None:
+    """Choose the rounding of a layer's weights by its output, in place.
+
+    Depthwise, pointwise and dense layers; larger convolutions keep the nearest, as do depthwise
+    layers whose depth multiplier lets several outputs share an input channel.
+
+    Args:
+        layer: float and int8 layer.
+        read: what the int8 layer reads.
+    """
+    weights = layer.float_weights.astype(np.float64)
+    values, scale, zero_point = read.values, read.scale, read.zero_point
+    if layer.depthwise:
+        height, width = weights.shape[1:3]
+        rows = weights.reshape(height * width, -1).T / layer.scales[:, None]
+        if rows.shape[0] != values.shape[-1]:
+            return
+        covariance = window_covariance(values, scale, zero_point, layer.options, (height, width))
+        rounded = round_channels(np.clip(rows, -_LARGEST, _LARGEST), covariance).T
+    elif weights.ndim == 2 or weights.shape[1:3] == (1, 1):
+        rows = weights.reshape(len(weights), -1) / layer.scales[:, None]
+        covariance = input_covariance(values, scale, zero_point)
+        rounded = round_rows(np.clip(rows, -_LARGEST, _LARGEST), covariance)
+    else:
+        return
+    layer.set_weights(rounded.reshape(weights.shape))
+
+
+def _apply(plan: BuildPlan) -> BuildPlan:
+    # The bias makes up for what rounding does to the mean, so it is corrected afterwards.
+    return replace(plan, corrections=(round_layer, *plan.corrections))
+
+
+STEP = RepairStep(
+    name=Step.rounding,
+    source="Nagel et al. 2020, Up or Down?, arXiv 2004.10568",
+    apply=_apply,
+)

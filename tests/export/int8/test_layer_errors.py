@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for i in range(3):
         path = folder / f"{i}.png"
         Image.fromarray(random.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
-        entries.append({"path": str(path), "sha256": sha256_file(path)})
+        entries.append({"path": str(path), "sha256": sha256_file(path), "label": "A"})
     return run_child(f"{__name__}:cases_child", {"folder": str(folder), "images": entries})
 
 
@@ -200,20 +200,20 @@ def toy(**changed: Any) -> Any:
 
 def cases_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Make the int8 files, measure each, and measure its last layer by hand."""
-    from pipeline.export.int8.attempt import Workshop
-    from pipeline.export.int8.ends import give_ends, input_range
+    from pipeline.export.int8.activation_statistics import collect_statistics
+    from pipeline.export.int8.builder import Int8Builder
+    from pipeline.export.int8.io_types import input_range, set_io_type
     from pipeline.export.int8.lower import lower
-    from pipeline.export.int8.ranges import min_max
-    from pipeline.export.int8.statistics import collect_statistics
+    from pipeline.export.int8.value_range import min_max
     from pipeline.imaging.preprocess import load_levels
     from pipeline.tflite.edit import duplicate, pack
 
     folder, images = Path(request["folder"]), request["images"]
-    levels = np.stack([load_levels(Path(one["path"]), IMAGE) for one in images])
+    pixels = np.stack([load_levels(Path(one["path"]), IMAGE) for one in images])
     model = duplicate(toy())
 
-    def workshop(io: Io) -> Workshop:
-        return Workshop(model, levels, IMAGE, io, 0, silent)
+    def builder(io: Io) -> Int8Builder:
+        return Int8Builder(model, pixels, IMAGE, io, 0, silent)
 
     def saved(name: str, data: bytes) -> str:
         (folder / f"{name}.tflite").write_bytes(data)
@@ -222,44 +222,45 @@ def cases_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     source = saved("float", pack(model))
 
     def debug(int8: str, against: str = source, **more: Any) -> dict[str, Any]:
-        from pipeline.export.int8.debug import debug_child
+        from pipeline.export.int8.layer_errors import layer_errors_child
+        from pipeline.export.int8.request import LayerErrorsRequest
 
         asked = {
-            "float": against,
-            "float_sha256": sha256_file(Path(against)),
-            "int8": int8,
-            "int8_sha256": sha256_file(Path(int8)),
-            "image": IMAGE.model_dump(mode="json"),
+            "float_file": {"path": against, "sha256": sha256_file(Path(against))},
+            "int8_file": {"path": int8, "sha256": sha256_file(Path(int8))},
+            "image": IMAGE,
             "images": images,
-            "representative": [],
             "seed": 0,
         }
         try:
-            return debug_child({**asked, **more}, silent)
+            answer = layer_errors_child(
+                LayerErrorsRequest.model_validate({**asked, **more}), silent
+            )
         except PipelineError as error:
             return error.to_dict()
+        return answer.model_dump(mode="json")
 
     found: dict[str, Any] = {}
     for io in Io:
-        shop = workshop(io)
-        int8 = saved(f"int8-{io}", shop.finish(shop.attempt(())))
-        found[io] = {**debug(int8), "plain": by_hand(int8, source, levels, io)}
-    shop = workshop(Io.uint8)
+        maker = builder(io)
+        int8 = saved(f"int8-{io}", maker.finish(maker.build(())))
+        found[io] = {**debug(int8), "plain": by_hand(int8, source, pixels, io)}
+    maker = builder(Io.uint8)
     plain = str(folder / "int8-uint8.tflite")
     equal = (Step.ranges, Step.bias_correction, Step.equalization)
-    path = saved("equalized", shop.finish(shop.attempt(equal)))
+    path = saved("equalized", maker.finish(maker.build(equal)))
     found["equalized, unsaid"] = debug(path)
     found["equalized"] = debug(path, representative=images)
 
-    statistics = collect_statistics(model, levels, IMAGE, seed=0, report=silent)
+    statistics = collect_statistics(model, pixels, IMAGE, seed=0, report=silent)
     ranges = {name: min_max(one) for name, one in statistics.items()}
     ranges["input"] = input_range(IMAGE, Io.float32)
     mixed = lower(model, ranges, float16=(DEPTHWISE,))
-    give_ends(mixed, Io.float32)
+    set_io_type(mixed, Io.float32)
     found["mixed"] = debug(saved("mixed", pack(mixed)))
     ranges[PROJECT] = (ranges[PROJECT][0] / 2, ranges[PROJECT][1] / 2)
     path = saved("clipped", pack(lower(model, ranges)))
-    found["clipped"] = {**debug(path), "plain": by_hand(path, source, levels, Io.int8)}
+    found["clipped"] = {**debug(path), "plain": by_hand(path, source, pixels, Io.int8)}
     hidden = statistics[DEPTHWISE]
     found["uint8"]["zeros"] = float((hidden.samples == 0).mean())
 
@@ -270,13 +271,13 @@ def cases_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
         found[name] = debug(plain, saved(name, pack(toy(**changed))))
     swapped = toy(names={EXPAND: PROJECT, PROJECT: EXPAND})
     found["swapped"] = debug(plain, saved("swapped", pack(swapped)))
-    larger = ImageContract(height_px=64, width_px=32).model_dump(mode="json")
+    larger = ImageContract(height_px=64, width_px=32)
     found["another size"] = debug(plain, image=larger)
-    found["changed"] = debug(plain, int8_sha256="0" * 64)
+    found["changed"] = debug(plain, int8_file={"path": plain, "sha256": "0" * 64})
     return found
 
 
-def by_hand(int8: str, source: str, levels: Any, io: Io) -> dict[str, float]:
+def by_hand(int8: str, source: str, pixels: Any, io: Io) -> dict[str, float]:
     """Return the last layer's figures from the answers of the two files alone."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -291,12 +292,12 @@ def by_hand(int8: str, source: str, levels: Any, io: Io) -> dict[str, float]:
             rows.append(interpreter.get_tensor(last["index"])[0].astype(np.float64))
         return np.stack(rows), *last["quantization"]
 
-    real = [(one.astype(np.float32) - 127.5) / 127.5 for one in levels]
+    real = [(one.astype(np.float32) - 127.5) / 127.5 for one in pixels]
     wanted, _, _ = answers(source, real)
     if io is Io.float32:
         fed = real
     elif io is Io.uint8:
-        fed = list(levels)
+        fed = list(pixels)
     else:
         # 254 steps from -1 to 1.
         fed = [np.clip(np.rint(one * np.float32(127)), -128, 127) for one in real]

@@ -10,26 +10,27 @@ from hypothesis import strategies as st
 from pipeline.contract.choices import Io
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
-from pipeline.export.int8.ends import (
-    absorb_half_level,
-    give_ends,
+from pipeline.export.int8.io_types import (
+    absorb_mean_rounding,
+    inner_output,
     input_range,
-    input_tensor,
-    int8_levels,
+    int8_batch,
+    set_io_type,
+    to_int8,
 )
 from pipeline.export.int8.kernels import Kernel
 from pipeline.export.int8.lower import lower
 from pipeline.imaging.preprocess import normalize
 from pipeline.tflite.edit import duplicate, expose, pack, scale_and_zero_point
-from pipeline.tflite.flatbuffer import Model
+from pipeline.tflite.flatbuffer import Model, text
 from tests.export.int8.graphs import Network, tensor_of, values_of
 
 IMAGE = ImageContract(height_px=32, width_px=32)
-LEVELS = np.arange(256, dtype=np.uint8)
-# Half a grey level of the default contract, in real units.
-HALF_LEVEL = 0.5 / IMAGE.std
-# Two steps of output for a grey level.
-OUTPUT = (-128 * HALF_LEVEL, 127 * HALF_LEVEL)
+PIXELS = np.arange(256, dtype=np.uint8)
+# Half a pixel value of the default contract, in real units.
+HALF_STEP = 0.5 / IMAGE.std
+# Two steps of output for a pixel value.
+OUTPUT = (-128 * HALF_STEP, 127 * HALF_STEP)
 CONTRACTS = [(127.5, 127.5), (127.5, 1.0), (128.0, 128.0), (0.0, 255.0), (0.0, 1.0), (255.0, 1.0)]
 
 
@@ -57,7 +58,7 @@ def formula(image: ImageContract, io: Io) -> tuple[float, int]:
 
 
 def picture() -> npt.NDArray[np.uint8]:
-    """Return levels whose differences the output's range holds."""
+    """Return pixels whose differences the output's range holds."""
     return np.random.default_rng(0).integers(100, 156, (1, 32, 32, 3), dtype=np.uint8)
 
 
@@ -73,99 +74,99 @@ def test_the_quantizer_gives_the_input_the_scale_that_its_range_asks_for(
         assert found == pytest.approx((1 / std, int(mean + 0.5) - 128), rel=1e-6)
 
 
-def test_a_uint8_level_reaches_the_graph_as_it_is() -> None:
-    stored = input_tensor(LEVELS, IMAGE, Io.uint8, *formula(IMAGE, Io.uint8))
+def test_a_uint8_pixel_reaches_the_graph_as_it_is() -> None:
+    stored = to_int8(PIXELS, IMAGE, Io.uint8, *formula(IMAGE, Io.uint8))
     assert stored.dtype == np.int8
-    assert stored.tolist() == [level - 128 for level in range(256)]
+    assert stored.tolist() == [value - 128 for value in range(256)]
 
 
 @given(
     twice_mean=st.integers(0, 510), std=st.floats(0.5, 255), io=st.sampled_from(["int8", "float32"])
 )
-def test_every_level_has_a_step_of_its_own_nearby_and_none_lies_between_two(
+def test_every_pixel_value_has_a_step_of_its_own_nearby_and_none_lies_between_two(
     twice_mean: int, std: float, io: str
 ) -> None:
     image = contract(twice_mean / 2, std)
     scale, zero = formula(image, Io(io))
-    exact = (LEVELS - image.mean) / image.std / scale
+    exact = (PIXELS - image.mean) / image.std / scale
     # A runtime computes in float32 and breaks ties its own way: there must be none.
     from_tie = np.abs(exact - np.floor(exact) - 0.5)
     assert from_tie.min() > 0.001
-    stored = input_tensor(LEVELS, image, Io(io), scale, zero)
+    stored = to_int8(PIXELS, image, Io(io), scale, zero)
     assert stored.dtype == np.int8
     assert np.abs(stored.astype(np.float64) - zero - exact).max() <= 0.51
     assert (np.diff(stored.astype(int)) >= 0).all()
 
 
-def test_all_255_steps_would_leave_every_level_between_two() -> None:
+def test_all_255_steps_would_leave_every_pixel_value_between_two() -> None:
     low, high = IMAGE.float_range
-    exact = (LEVELS - IMAGE.mean) / IMAGE.std / ((high - low) / 255)
+    exact = (PIXELS - IMAGE.mean) / IMAGE.std / ((high - low) / 255)
     assert np.abs(exact - np.floor(exact) - 0.5).max() < 1e-9
 
 
-def test_raw_levels_are_answered_exactly_once_the_half_level_is_absorbed() -> None:
-    levels = picture()
+def test_raw_pixels_are_answered_exactly_once_the_rounded_mean_is_absorbed() -> None:
+    pixels = picture()
     graph = lowered(IMAGE, Io.uint8)
-    wanted = Kernel(pack(colours()))(normalize(levels, IMAGE))
-    stored = int8_levels(levels, IMAGE, Io.uint8, graph)
+    wanted = Kernel(pack(colours()))(normalize(pixels, IMAGE))
+    stored = int8_batch(pixels, IMAGE, Io.uint8, graph)
 
     def real(model: Model) -> npt.NDArray[np.float64]:
         scale, zero_point = scale_and_zero_point(tensor_of(model, "out"))
         return (Kernel(pack(model))(stored).astype(np.float64) - zero_point) * scale
 
-    # Each output is off by half a level times the sum of its weights: 1, -1 and 0.
+    # Each output is off by half a pixel value times the sum of its weights: 1, -1 and 0.
     off = real(graph) - wanted
     assert off.reshape(-1, 3) == pytest.approx(
-        np.tile([-HALF_LEVEL, HALF_LEVEL, 0], (32 * 32, 1)), abs=1e-6
+        np.tile([-HALF_STEP, HALF_STEP, 0], (32 * 32, 1)), abs=1e-6
     )
-    absorb_half_level(graph, IMAGE)
+    absorb_mean_rounding(graph, IMAGE)
     assert real(graph) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_a_first_layer_left_in_floats_absorbs_it_as_well() -> None:
-    levels = picture()
+    pixels = picture()
     spans = {"image": input_range(IMAGE, Io.uint8), "first": (-1.0, 1.0), "out": (0.0, 1.0)}
     network = Network((1, 32, 32, 3))
     network.conv("image", "first", np.eye(3).reshape(3, 1, 1, 3), np.zeros(3))
     network.softmax("first", "out")
     graph = lower(network.build("out"), spans, float16=["first"])
-    absorb_half_level(graph, IMAGE)
-    assert values_of(graph, "first/bias") == pytest.approx([HALF_LEVEL] * 3, rel=1e-3)
+    absorb_mean_rounding(graph, IMAGE)
+    assert values_of(graph, "first/bias") == pytest.approx([HALF_STEP] * 3, rel=1e-3)
     first = graph.subgraphs[0].tensors.index(tensor_of(graph, "first"))
-    answer = Kernel(expose(graph, [first]))(int8_levels(levels, IMAGE, Io.uint8, graph))
-    assert answer == pytest.approx(normalize(levels, IMAGE), abs=1e-6)
+    answer = Kernel(expose(graph, [first]))(int8_batch(pixels, IMAGE, Io.uint8, graph))
+    assert answer == pytest.approx(normalize(pixels, IMAGE), abs=1e-6)
 
 
 def test_a_whole_mean_leaves_nothing_to_absorb() -> None:
     image = contract(128.0, 127.5)
     graph = lowered(image, Io.uint8)
     before = pack(graph)
-    absorb_half_level(graph, image)
+    absorb_mean_rounding(graph, image)
     assert pack(graph) == before
 
 
-def test_half_a_level_that_nothing_can_absorb_is_refused() -> None:
+def test_a_rounded_mean_that_nothing_can_absorb_is_refused() -> None:
     network = Network((1, 8))
     network.dense("image", "out", np.eye(8, dtype=np.float32), np.zeros(8, np.float32))
     graph = lower(network.build("out"), {"image": input_range(IMAGE, Io.uint8), "out": (-1, 1)})
     with pytest.raises(BadInput, match="needs a convolution first") as refused:
-        absorb_half_level(graph, IMAGE)
+        absorb_mean_rounding(graph, IMAGE)
     assert "FULLY_CONNECTED" in str(refused.value.got)
-    absorb_half_level(graph, contract(128.0, 127.5))
+    absorb_mean_rounding(graph, contract(128.0, 127.5))
 
 
 @pytest.mark.parametrize("io", list(Io))
 def test_the_file_takes_and_gives_what_was_asked_for_and_answers_the_same(io: Io) -> None:
-    graph, levels = lowered(IMAGE, io), picture()
-    inner = Kernel(pack(graph))(int8_levels(levels, IMAGE, io, graph))
+    graph, pixels = lowered(IMAGE, io), picture()
+    inner = Kernel(pack(graph))(int8_batch(pixels, IMAGE, io, graph))
     scale, zero_point = scale_and_zero_point(tensor_of(graph, "out"))
     finished = duplicate(graph)
-    give_ends(finished, io)
+    set_io_type(finished, io)
     runner = Interpreter(model_content=pack(finished)).get_signature_runner("serving_default")
     taken = {
-        Io.float32: normalize(levels, IMAGE),
-        Io.uint8: levels,
-        Io.int8: int8_levels(levels, IMAGE, io, graph),
+        Io.float32: normalize(pixels, IMAGE),
+        Io.uint8: pixels,
+        Io.int8: int8_batch(pixels, IMAGE, io, graph),
     }[io]
     given_back = runner(image=taken)["probability"]
     assert given_back.dtype == np.dtype(str(io))
@@ -177,11 +178,35 @@ def test_the_file_takes_and_gives_what_was_asked_for_and_answers_the_same(io: Io
         assert (given_back.astype(int) - offset == inner).all()
 
 
-def test_giving_ends_leaves_the_weights_alone() -> None:
+def test_setting_the_type_leaves_the_weights_alone() -> None:
     graph = lowered(IMAGE, Io.uint8)
     finished = duplicate(graph)
-    give_ends(finished, Io.uint8)
+    set_io_type(finished, Io.uint8)
     assert (values_of(finished, "out/weights") == values_of(graph, "out/weights")).all()
     assert scale_and_zero_point(finished.subgraphs[0].tensors[-2]) == pytest.approx(
         (1 / IMAGE.std, 128), rel=1e-6
     )
+
+
+def test_a_rounded_mean_is_refused_where_the_first_convolution_has_no_bias() -> None:
+    graph = lowered(IMAGE, Io.uint8)
+    (convolution,) = graph.subgraphs[0].operators
+    convolution.inputs = [*map(int, convolution.inputs[:2]), -1]
+    with pytest.raises(BadInput, match="needs a convolution first") as refused:
+        absorb_mean_rounding(graph, IMAGE)
+    assert "without a bias" in str(refused.value.got)
+
+
+@pytest.mark.parametrize("io", list(Io))
+def test_the_file_keeps_the_names_of_the_graph_and_none_is_there_twice(io: Io) -> None:
+    graph = lowered(IMAGE, io)
+    set_io_type(graph, io)
+    main = graph.subgraphs[0]
+    names = [text(tensor.name) for tensor in main.tensors]
+    assert names[int(main.inputs[0])] == "image"
+    assert names[int(main.outputs[0])] == "out"
+    assert len(set(names)) == len(names)
+    (inner,) = (
+        j for j in range(len(names)) if names[j] == ("out" if io is Io.int8 else "out_int8")
+    )
+    assert inner_output(graph) == inner

@@ -8,13 +8,14 @@ error on its own values.
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-Range = tuple[float, float]
-Ranges = dict[str, Range]
+from pipeline.contract.choices import Step
+from pipeline.export.int8.steps.interface import BuildPlan, RepairStep
+from pipeline.export.int8.value_range import Observed, Range, min_max, with_zero
 
 _STEPS = 255
 _BINS = 2048
@@ -22,34 +23,6 @@ _PERCENT = 0.01
 # Clipping below three tenths of the extremes never was the best on any tensor tried.
 _COARSE = np.linspace(1.0, 0.3, 8)
 _FINE = np.linspace(0.92, 1.08, 9)
-_NARROWEST = 1e-6
-
-
-class Observed(Protocol):
-    """Give what a range is chosen from: extremes and float32 samples of one activation."""
-
-    @property
-    def low(self) -> float:
-        """Return the smallest value."""
-
-    @property
-    def high(self) -> float:
-        """Return the largest value."""
-
-    @property
-    def samples(self) -> npt.NDArray[np.float32]:
-        """Return values drawn from the activation, (n,)."""
-
-
-def with_zero(low: float, high: float) -> Range:
-    """Return the range widened to hold zero, which padding needs exactly, and not empty."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    return (low, high) if high - low >= _NARROWEST else (low, low + _NARROWEST)
-
-
-def min_max(statistics: Observed) -> Range:
-    """Return the extremes of a tensor."""
-    return with_zero(statistics.low, statistics.high)
 
 
 def percentile(statistics: Observed) -> Range:
@@ -58,19 +31,12 @@ def percentile(statistics: Observed) -> Range:
     return with_zero(float(low), float(high))
 
 
-def best_range(statistics: Observed) -> tuple[Range, str]:
-    """Return the range of least squared error and the name of the rule that found it."""
+def best_range(statistics: Observed) -> Range:
+    """Return the range of least squared error among those of the three rules."""
     whole = min_max(statistics)
     values, weights = _histogram(statistics.samples, whole)
-    low, high = _least_squares(values, weights, whole)
-    candidates = {
-        "min-max": whole,
-        "percentile": percentile(statistics),
-        "least squares": (low, high),
-    }
-    errors = {rule: squared_error(values, weights, r) for rule, r in candidates.items()}
-    rule = min(errors, key=errors.__getitem__)
-    return candidates[rule], rule
+    candidates = (whole, percentile(statistics), _least_squares(values, weights, whole))
+    return min(candidates, key=lambda span: squared_error(values, weights, span))
 
 
 def squared_error(
@@ -112,3 +78,14 @@ def _least_squares(
         ]
         best = min((best, *tried), key=lambda span: squared_error(values, weights, span))
     return best
+
+
+def _apply(plan: BuildPlan) -> BuildPlan:
+    return replace(plan, choose_range=best_range)
+
+
+STEP = RepairStep(
+    name=Step.ranges,
+    source="Krishnamoorthi 2018, arXiv 1806.08342, section 3; Banner et al. 2019, arXiv 1810.05723",
+    apply=_apply,
+)

@@ -1,4 +1,4 @@
-"""Find the layers whose 8 bits cost most, to leave the fewest of them in floats.
+"""Find the layers whose 8 bits cost most, so that mixed precision leaves the fewest in floats.
 
 Child process only: imports LiteRT and litert-quantizer.
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
-from pipeline.export.int8.attempt import Workshop
-from pipeline.export.int8.lower import WEIGHTED
+from pipeline.export.int8.builder import Int8Builder
 from pipeline.export.int8.measure import RepairSet, measure
+from pipeline.export.int8.operators import WEIGHTED
 from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.tflite.edit import name_of
 from pipeline.tflite.flatbuffer import Model, text
@@ -32,17 +32,17 @@ def weighted_layers(model: Model) -> list[str]:
 
 
 def by_sensitivity(
-    workshop: Workshop, repair_set: RepairSet, image: ImageContract, io: Io, report: Report
+    builder: Int8Builder, repair_set: RepairSet, image: ImageContract, io: Io, report: Report
 ) -> list[tuple[str, float]]:
     """Return the layers, most sensitive first, with the mean difference each causes alone."""
-    names = weighted_layers(workshop.float_model)
+    names = weighted_layers(builder.float_model)
     few = _part(repair_set)
     found = []
     for done, name in enumerate(names):
         report(ProgressEvent("sensitivity of layers", done, len(names)))
         others = tuple(other for other in names if other != name)
-        rung = measure(
-            workshop.quantize_only(others),
+        trial = measure(
+            builder.build_isolated(others),
             few,
             image,
             io,
@@ -51,15 +51,15 @@ def by_sensitivity(
             size_bytes=0,
             report=silent,
         )
-        found.append((name, rung.mean_difference))
+        found.append((name, trial.mean_difference))
     report(ProgressEvent("sensitivity of layers", len(names), len(names)))
     return sorted(found, key=lambda pair: -pair[1])
 
 
 def _part(repair_set: RepairSet) -> RepairSet:
-    every = max(1, len(repair_set.levels) // _IMAGES_TO_MEASURE)
+    every = max(1, len(repair_set.pixels) // _IMAGES_TO_MEASURE)
     return RepairSet(
-        levels=repair_set.levels[::every],
+        pixels=repair_set.pixels[::every],
         labelled=0,
         truth=repair_set.truth[:0],
         reference=repair_set.reference[::every],

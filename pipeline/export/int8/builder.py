@@ -1,0 +1,138 @@
+"""Build int8 graphs from a float graph, by named repair steps.
+
+Child process only: imports LiteRT and litert-quantizer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.contract.choices import Io, Step
+from pipeline.contract.image import ImageContract
+from pipeline.export.int8.activation_statistics import Statistics, collect_statistics
+from pipeline.export.int8.io_types import (
+    absorb_mean_rounding,
+    input_range,
+    int8_batch,
+    set_io_type,
+)
+from pipeline.export.int8.kernels import Kernel
+from pipeline.export.int8.layer import layers
+from pipeline.export.int8.lower import lower
+from pipeline.export.int8.sequential import correct_sequentially
+from pipeline.export.int8.steps.bias_correction import bias_shift
+from pipeline.export.int8.steps.interface import BuildPlan, ChooseRange, Prepare
+from pipeline.export.int8.steps.ranges import best_range
+from pipeline.export.int8.steps.registry import plan_of
+from pipeline.export.int8.value_range import Ranges
+from pipeline.export.int8.versions import write_versions
+from pipeline.progress import Report
+from pipeline.tflite.edit import Array, duplicate, pack
+from pipeline.tflite.flatbuffer import Model, text
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Hold a float graph with the statistics of its activations."""
+
+    model: Model
+    statistics: Statistics
+
+
+class Int8Builder:
+    """Turn one float model into int8 graphs; what several graphs share is made once.
+
+    Args:
+        model: the float32 model.
+        pixels: uint8 (n, height, width, 3), the representative images, resized.
+        image: the contract.
+        io: what the finished file takes and gives.
+        seed: of the drawn samples.
+        report: receives progress.
+    """
+
+    def __init__(
+        self, model: Model, pixels: Array, image: ImageContract, io: Io, seed: int, report: Report
+    ) -> None:
+        self._pixels, self._image, self._io = pixels, image, io
+        self._seed, self._report = seed, report
+        self._sources: dict[Prepare | None, _Source] = {
+            None: _Source(model, self._statistics(model))
+        }
+        self._known_ranges: dict[tuple[Prepare | None, ChooseRange], Ranges] = {}
+
+    @property
+    def float_model(self) -> Model:
+        """Return the float model."""
+        return self._sources[None].model
+
+    def build(self, steps: tuple[Step, ...], float16_layers: tuple[str, ...] = ()) -> Model:
+        """Return the int8 graph, with int8 input and output, that these steps give.
+
+        Args:
+            steps: what to do; ranges are min-max and nothing is corrected without them.
+            float16_layers: output tensors of the layers that mixed precision leaves in floats.
+        """
+        plan = plan_of(steps, float16_layers)
+        source = self._source(plan.prepare)
+        graph = self._lowered(plan)
+        if plan.corrections:
+            correct_sequentially(
+                source.model,
+                graph,
+                source.statistics,
+                int8_batch(self._pixels, self._image, self._io, graph),
+                corrections=plan.corrections,
+                task=f"repair: {steps[-1].display_name}",
+                report=self._report,
+            )
+        return graph
+
+    def build_isolated(self, float16_layers: tuple[str, ...]) -> Model:
+        """Return the graph with all layers but `float16_layers` in 8 bits, each corrected alone.
+
+        With floats before it a layer's mean input is the float one, so no image has to be run.
+        """
+        plan = BuildPlan(choose_range=best_range, float16_layers=float16_layers)
+        source, graph = self._source(plan.prepare), self._lowered(plan)
+        for layer in layers(source.model, graph):
+            mean = source.statistics[layer.entry].mean
+            wanted, got = Kernel(layer.float_linear())(mean), Kernel(layer.int8_linear())(mean)
+            layer.add_to_bias(bias_shift(wanted, got))
+        return graph
+
+    def finish(self, graph: Model) -> bytes:
+        """Return the file of a graph: the input and output types asked for, honest versions."""
+        finished = duplicate(graph)
+        set_io_type(finished, self._io)
+        write_versions(finished)
+        return pack(finished)
+
+    def _lowered(self, plan: BuildPlan) -> Model:
+        source = self._source(plan.prepare)
+        graph = lower(source.model, self._ranges(plan), float16=plan.float16_layers)
+        if self._io is Io.uint8:
+            absorb_mean_rounding(graph, self._image)
+        return graph
+
+    def _source(self, prepare: Prepare | None) -> _Source:
+        if prepare is not None and prepare not in self._sources:
+            plain = self._sources[None]
+            model = prepare(plain.model, plain.statistics)
+            self._sources[prepare] = _Source(model, self._statistics(model))
+        return self._sources[prepare]
+
+    def _statistics(self, model: Model) -> Statistics:
+        return collect_statistics(
+            model, self._pixels, self._image, seed=self._seed, report=self._report
+        )
+
+    def _ranges(self, plan: BuildPlan) -> Ranges:
+        key = (plan.prepare, plan.choose_range)
+        if key not in self._known_ranges:
+            source = self._source(plan.prepare)
+            main = source.model.subgraphs[0]
+            found = {name: plan.choose_range(one) for name, one in source.statistics.items()}
+            entry = text(main.tensors[int(main.inputs[0])].name)
+            self._known_ranges[key] = found | {entry: input_range(self._image, self._io)}
+        return self._known_ranges[key]

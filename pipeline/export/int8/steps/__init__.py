@@ -1,0 +1,1 @@
+"""Repair steps of int8: one file each, listed in `registry.py`."""
