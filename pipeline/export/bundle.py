@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import __version__
-from pipeline.child import run_child
+from pipeline.child import ask_child, run_child
 from pipeline.contract.bundle import LABELS_FILE, MANIFEST_FILE, MODEL_FILE, RECIPE_FILE
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.files import write_text_atomic
@@ -29,6 +29,7 @@ from pipeline.export.converted import Conversion, converted_file
 from pipeline.export.metadata_writer import About
 from pipeline.export.readback import Asked, delegation_checks, read_back
 from pipeline.progress import Report, silent
+from pipeline.runtimes.delegation import Delegation, DelegationRequest
 from pipeline.runtimes.keras_file import check_keras_archive
 from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.tflite.inspect import Inspection, inspect_file
@@ -122,15 +123,16 @@ def build(
     )
     # 5.
     found = inspect_file(file)
-    delegation = run_child(
+    delegation = ask_child(
         "pipeline.runtimes.delegation:delegation_child",
-        {"model": str(file.resolve())},
+        DelegationRequest(model=file.resolve()),
+        Delegation,
         log=run.logs / f"delegate-{recipe.name}.log",
     )
     asked = Asked(
         recipe=made.recipe, image=image, labels=labels, about=about, min_runtime=min_runtime
     )
-    checks = (*read_back(found, asked), *delegation_checks(made.recipe, delegation))
+    checks = (*read_back(found, asked), *delegation_checks(made.recipe, delegation.model_dump()))
     # 6.
     write_text_atomic(staging / LABELS_FILE, labels.text())
     made.recipe.save(staging / RECIPE_FILE)
@@ -150,8 +152,8 @@ def build(
         min_runtime=found.runtime.version or "unknown",
         representative_sha256=made.representative_sha256,
         ladder=made.ladder,
-        nodes=delegation["nodes"],
-        delegated_nodes=delegation["delegated"],
+        nodes=delegation.nodes,
+        delegated_nodes=delegation.delegated,
         license=license,
     )
     manifest.save(staging / MANIFEST_FILE)

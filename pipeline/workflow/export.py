@@ -22,7 +22,7 @@ from pipeline.export.goldens import make_goldens
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import record
+from pipeline.runtimes.ask import RecordRequest, hash_model, record
 from pipeline.workflow.refusal import refusal
 from pipeline.workflow.source import KerasSource
 
@@ -156,13 +156,16 @@ def _prove(
 ) -> Verdict:
     recordings = [
         record(
-            runtime,
-            file,
-            source.dataset,
-            Split.validation,
+            RecordRequest(
+                runtime=runtime,
+                model=file,
+                model_sha256=hash_model(file),
+                image=source.image,
+                labels=source.labels,
+                dataset=source.dataset,
+                split=Split.validation,
+            ),
             run,
-            image=source.image,
-            labels=source.labels,
             report=report,
         )[0]
         for runtime, file in ((RuntimeName.keras, source.path), (RuntimeName.litert, model))
