@@ -35,6 +35,7 @@ class RuntimeName(StrEnum):
 
     keras = "keras"
     litert = "litert"
+    litert_reference = "litert-reference"
     task_library = "task-library"
     mediapipe = "mediapipe"
     android = "android"
