@@ -14,6 +14,7 @@ from pipeline.cli.options import (
     RunDirOption,
     SeedOption,
     ToleranceOption,
+    options_checked,
 )
 from pipeline.cli.output import output
 from pipeline.contract.choices import Io, Quantize, Repair, default_io
@@ -99,15 +100,17 @@ def export(
     if recipe_file is not None:
         recipe = Recipe.load(recipe_file)
     elif quantize is not None:
-        recipe = Recipe(
-            quantize=quantize,
-            io=io or default_io(quantize),
-            representative_count=representative,
-            seed=seed,
-            repair=repair,
-        )
-    decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
-    thresholds = Thresholds(accuracy_tolerance=tolerance)
+        with options_checked():
+            recipe = Recipe(
+                quantize=quantize,
+                io=io or default_io(quantize),
+                representative_count=representative,
+                seed=seed,
+                repair=repair,
+            )
+    with options_checked():
+        thresholds = Thresholds(accuracy_tolerance=tolerance)
+        decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
         source = keras_source(run, model)

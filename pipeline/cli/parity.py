@@ -13,6 +13,7 @@ from pipeline.cli.options import (
     JunitOption,
     RunDirOption,
     ToleranceOption,
+    options_checked,
 )
 from pipeline.cli.output import output
 
@@ -51,7 +52,8 @@ def parity(
     from pipeline.workflow.parity import judge_model, judge_recordings
     from pipeline.workflow.refusal import refusal
 
-    thresholds = Thresholds(accuracy_tolerance=tolerance)
+    with options_checked():
+        thresholds = Thresholds(accuracy_tolerance=tolerance)
     if model is not None and reference is None and candidate is None:
         run = RunDir(run_dir)
         with run.lock(), output.progress() as report:
