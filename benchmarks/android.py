@@ -23,7 +23,9 @@ from pipeline.contract.dataset import DatasetManifest
 from pipeline.imaging.decode import decode_file
 from pipeline.imaging.preprocess import input_tensor, to_levels
 from pipeline.progress import silent
-from pipeline.runtimes.android_host import HostAnswers, ask_host, to_arrays
+from pipeline.runtimes.android_host import HostAnswers, ask_host
+from pipeline.runtimes.ask import hash_model
+from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
 from pipeline.tflite.metadata import DescribedModel, described_model
 
 HEADER = (
@@ -47,19 +49,18 @@ def row(bundle: Path, images: list[tuple[Path, str | None]], runtime: RuntimeNam
     described = described_model(model)
     with tempfile.TemporaryDirectory() as folder:
         tensors = Path(folder) / "tensors.bin"
-        found = ask_host(
-            runtime,
-            model,
-            images,
+        request = InferenceRequest(
+            runtime=runtime,
+            model=model,
+            model_sha256=hash_model(model),
             image=described.image,
             labels=described.labels.names,
-            threads=1,
-            collect_bad=False,
-            log=None,
-            report=silent,
-            tensors=tensors,
+            images=tuple(ImageFile(path=path, sha256=sha256) for path, sha256 in images),
         )
-        return compare(bundle.name, model, described, images, found, tensors)
+        emulated = runtime is RuntimeName.android_arm64
+        found = ask_host(request, emulated=emulated, report=silent, tensors=tensors)
+        answers = found.answers_for(request)
+        return compare(bundle.name, model, described, images, found, answers, tensors)
 
 
 def compare(
@@ -68,6 +69,7 @@ def compare(
     described: DescribedModel,
     images: list[tuple[Path, str | None]],
     found: HostAnswers,
+    answers: Answers,
     tensors: Path,
 ) -> str:
     interpreter = Interpreter(model_path=str(model), num_threads=1)
@@ -76,7 +78,7 @@ def compare(
     scale, zero_point = fed["quantization"]
     step = {"uint8": 1.0, "float32": described.image.std, "int8": scale * described.image.std}
     levels_of_one = step[np.dtype(fed["dtype"]).name]
-    theirs, latencies_ms, _ = to_arrays(found, len(described.labels))
+    theirs = answers.probabilities
     kept = np.memmap(tensors, fed["dtype"], "r").reshape(len(images), *described.image.input_shape)
     ours = np.zeros_like(theirs)
     own_ms, alike, differing, largest = [], 0, 0, 0.0
@@ -100,7 +102,7 @@ def compare(
     return (
         f"| {name} | {len(images)} | {alike} | {differing / kept.size:.2e} | {largest:.2f} "
         f"| {same:.4f} | {np.abs(ours - theirs).max():.2e} "
-        f"| {np.median(own_ms):.1f} | {np.median(latencies_ms):.1f} |"
+        f"| {np.median(own_ms):.1f} | {np.median(answers.latencies_ms):.1f} |"
     )
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,14 +23,15 @@ from pydantic import ValidationError
 from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.hashing import sha256_json
 from pipeline.errors import EnvironmentProblem, PipelineError, from_dict
+from pipeline.process import Log, check_ended_well, open_log, read_result, run_process
 from pipeline.progress import ProgressEvent, Report, silent
 
 ChildFunction = Callable[[Any, Report], Any]
 A = TypeVar("A", bound=Frozen)
+R = TypeVar("R")
 
 # A child that raised a PipelineError exits with this, so it is never mistaken for a crash.
 _REFUSED = 64
-_LOG_TAIL_CHARS = 1500
 
 
 def ask_child(
@@ -53,23 +52,20 @@ def ask_child(
         PipelineError: whatever the function itself refused with.
         EnvironmentProblem: a signal, a timeout, a crash, or an answer of another form.
     """
-    result = run_child(
-        target,
-        request.model_dump(mode="json"),
-        report=report,
-        env=env,
-        timeout_s=timeout_s,
-        log=log,
-    )
-    try:
-        return answer.model_validate(result)
-    except ValidationError as error:
-        raise EnvironmentProblem(
-            f"{target} left an answer of another form",
-            where=None if log is None else str(log),
-            expected=answer.__name__,
-            got=first_problem(error),
-        ) from error
+
+    def read(result: dict[str, Any], log: Log) -> A:
+        try:
+            return answer.model_validate(result)
+        except ValidationError as error:
+            raise EnvironmentProblem(
+                f"{target} left an answer of another form",
+                where=str(log.path),
+                expected=answer.__name__,
+                got=first_problem(error),
+            ) from error
+
+    asked = request.model_dump(mode="json")
+    return _run(target, asked, read, report, env, timeout_s, log)
 
 
 def run_child(
@@ -85,110 +81,74 @@ def run_child(
 
     The function takes (request, report) and returns JSON-ready values. The child succeeded only
     if its exit code is 0, its result file parses, and the file names the hash of this request.
-    Its standard output and standard error go to `log`.
+    Its standard output and standard error go to `log`. Without one they go to a temporary file,
+    which stays where an error names it.
 
     Raises:
         PipelineError: whatever the function itself refused with.
         EnvironmentProblem: a signal, a timeout, a crash, or a missing or foreign result.
     """
-    asked = sha256_json(dict(request))
-    with tempfile.TemporaryDirectory(prefix="pipeline-child-") as folder:
+    return _run(target, dict(request), lambda result, _: result, report, env, timeout_s, log)
+
+
+def _run(
+    target: str,
+    request: dict[str, Any],
+    read: Callable[[dict[str, Any], Log], R],
+    report: Report,
+    env: Mapping[str, str] | None,
+    timeout_s: float | None,
+    log_path: Path | None,
+) -> R:
+    name = target.partition(":")[2]
+    with (
+        tempfile.TemporaryDirectory(prefix="pipeline-child-") as folder,
+        open_log(log_path, name) as log,
+    ):
         work = Path(folder)
-        (work / "request.json").write_text(json.dumps(dict(request)), encoding="utf-8")
-        log_path = log if log is not None else work / "log.txt"
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        read_fd, write_fd = os.pipe()
-        # unbuffered, so that the log of a killed child is whole
-        child_env = {**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-        child_env |= dict(env or {})
-        # The child must find the package the parent runs, installed or not.
-        package_root = str(Path(__file__).resolve().parent.parent)
-        paths = [package_root, *filter(None, child_env.get("PYTHONPATH", "").split(os.pathsep))]
-        child_env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+        (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
         # -P: a json.py or a pipeline/ in the working folder must not stand in for ours.
-        command = [sys.executable, "-P", "-m", "pipeline.child", target, folder]
-        try:
-            with log_path.open("wb") as log_stream:
-                process = subprocess.Popen(
-                    [*command, str(write_fd), str(os.getpid())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log_stream,
-                    stderr=subprocess.STDOUT,
-                    env=child_env,
-                    pass_fds=(write_fd,),
-                )
-        except OSError:
-            os.close(read_fd)
-            raise
-        finally:
-            os.close(write_fd)
-        reporting: list[Exception] = []
-        reader = threading.Thread(target=_pump, args=(read_fd, report, reporting), daemon=True)
-        reader.start()
-        try:
-            code = process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise EnvironmentProblem(
-                f"{target} took longer than {timeout_s:g} s", where=str(log_path)
-            ) from error
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            reader.join(timeout=5)
-        if reporting:
-            raise reporting[0]
-        return _result(target, work, code, asked, log_path)
+        command = [sys.executable, "-P", "-m", "pipeline.child", target, folder, str(os.getpid())]
+        code = run_process(
+            target,
+            command,
+            log,
+            _read_event,
+            report=report,
+            env=_environment(env or {}),
+            timeout_s=timeout_s,
+        )
+        return read(_result(target, work, code, sha256_json(request), log), log)
 
 
-def _result(target: str, work: Path, code: int, asked: str, log: Path) -> dict[str, Any]:
-    result_path = work / "result.json"
-    try:
-        answer = json.loads(result_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        answer = {}
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
+    # Unbuffered, so that the log of a killed child is whole.
+    env = {**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **own}
+    # The child must find the package the parent runs, installed or not.
+    package_root = str(Path(__file__).resolve().parent.parent)
+    paths = [package_root, *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
+    env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    return env
+
+
+def _read_event(line: str) -> ProgressEvent:
+    task, done, total, detail = json.loads(line)
+    return ProgressEvent(task, done, total, detail)
+
+
+def _result(target: str, work: Path, code: int, asked: str, log: Log) -> dict[str, Any]:
+    answer = read_result(work / "result.json")
     if code == _REFUSED and "error" in answer:
         raise from_dict(answer["error"])
-    if code < 0:
-        raise EnvironmentProblem(
-            f"{target} was ended by {signal.Signals(-code).name}",
-            where=str(log),
-            got=_tail(log),
-            next_step="check free memory (SIGKILL is often the out-of-memory killer), then rerun",
-        )
-    if code != 0:
-        raise EnvironmentProblem(
-            f"{target} stopped with exit code {code}", where=str(log), got=_tail(log)
-        )
+    check_ended_well(target, code, log)
     if answer.get("request_sha256") != asked or not isinstance(answer.get("result"), dict):
         raise EnvironmentProblem(
             f"{target} ended well but left no result for this request",
-            where=str(log),
-            got=_tail(log),
+            where=str(log.path),
+            got=log.tail(),
         )
     result: dict[str, Any] = answer["result"]
     return result
-
-
-def _tail(log: Path) -> str:
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError as error:
-        return f"no log: {error}"
-    return text[-_LOG_TAIL_CHARS:] or "nothing was logged"
-
-
-def _pump(read_fd: int, report: Report, failures: list[Exception]) -> None:
-    # Reads to the end whatever happens: a child whose pipe nobody empties would stand still.
-    with os.fdopen(read_fd, "r", encoding="utf-8") as stream:
-        for line in stream:
-            if failures or not line.endswith("\n"):
-                continue
-            try:
-                task, done, total, detail = json.loads(line)
-                report(ProgressEvent(task, done, total, detail))
-            except Exception as error:
-                failures.append(error)
 
 
 def _die_with_parent(parent: int) -> None:
@@ -207,8 +167,11 @@ def _call(function: ChildFunction, request: dict[str, Any], report: Report) -> A
     return function(request, report)
 
 
-def _main(target: str, folder: str, events_fd: int, parent: int) -> int:
+def _main(target: str, folder: str, parent: int) -> int:
     _die_with_parent(parent)
+    # Standard output carries the events; what libraries print there goes to the log.
+    events_fd = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     work = Path(folder)
     request = json.loads((work / "request.json").read_text(encoding="utf-8"))
     answer: dict[str, Any] = {"request_sha256": sha256_json(request)}
@@ -233,7 +196,7 @@ def _main(target: str, folder: str, events_fd: int, parent: int) -> int:
 
 
 if __name__ == "__main__":
-    exit_code = _main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    exit_code = _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     sys.stdout.flush()
     sys.stderr.flush()
     # Native libraries abort in their destructors at interpreter exit; the result is written.

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("imaging", "tflite", "metrics"),
     # contract raises errors; child hashes requests and carries errors and progress.
     ("child",),
+    ("process",),
     ("contract",),
     ("errors", "progress", "__init__"),
 )

@@ -28,10 +28,11 @@ app = typer.Typer(
     cls=Boundary,
     help=(
         "Export a trained Keras image classifier to a TFLite file that carries its own proof.\n\n"
-        "Exit codes: 0 ok, 1 gate failed, 2 usage or bad input, 3 environment, 4 inconclusive."
+        "Exit codes: 0 ok, 1 gate failed, 2 usage or bad input, 3 environment, 4 inconclusive, "
+        "70 a bug in pipeline."
     ),
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     # Help drawn by rich would take a third of its time to import what draws it.
     rich_markup_mode=None,
 )

@@ -14,6 +14,7 @@ from pipeline.cli.options import (
     QuantizeOption,
     RunDirOption,
     ToleranceOption,
+    options_checked,
 )
 from pipeline.cli.output import output
 from pipeline.contract.choices import Io, Quantize, Repair, default_io
@@ -95,18 +96,20 @@ def export(
     from pipeline.workflow.report import write_report
     from pipeline.workflow.source import keras_source
 
-    recipe = _recipe(
-        quantize,
-        recipe_file,
-        {
-            "--io": ("io", io),
-            "--representative": ("representative_count", representative),
-            "--repair": ("repair", repair),
-            "--seed": ("seed", seed),
-        },
-    )
-    decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
-    thresholds = Thresholds(accuracy_tolerance=tolerance)
+    with options_checked():
+        recipe = _recipe(
+            quantize,
+            recipe_file,
+            {
+                "--io": ("io", io),
+                "--representative": ("representative_count", representative),
+                "--repair": ("repair", repair),
+                "--seed": ("seed", seed),
+            },
+        )
+    with options_checked():
+        thresholds = Thresholds(accuracy_tolerance=tolerance)
+        decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
         job = ExportJob(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -65,5 +67,24 @@ ProjectOption = Annotated[
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, max=64, help="CPU threads.")]
+
+
+@contextmanager
+def options_checked() -> Iterator[None]:
+    """Turn the options into contract values inside this block, and nothing else.
+
+    Raises:
+        BadInput: a value refuses them. The same from anywhere else is a bug.
+    """
+    from pydantic import ValidationError
+
+    from pipeline.contract.base import first_problem
+    from pipeline.errors import BadInput
+
+    try:
+        yield
+    except ValidationError as error:
+        raise BadInput("these options do not fit together", got=first_problem(error)) from error
+
 
 DEFAULT_RUN_DIR = Path("artifacts/run")

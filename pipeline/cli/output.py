@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
+from pipeline.cli.streams import discard, write
+from pipeline.cli.unexpected import show_unexpected
+from pipeline.errors import EnvironmentProblem, PipelineError
 from pipeline.progress import ProgressEvent, Report, silent
 
 if TYPE_CHECKING:
@@ -50,16 +52,24 @@ class Output:
         """Return a rich console; rich is loaded only when something is shown."""
         from rich.console import Console
 
-        return Console(stderr=stderr, highlight=False)
+        class PatientConsole(Console):
+            """Outlive a reader that has gone; rich itself would exit with 1, a failed gate."""
+
+            def on_broken_pipe(self) -> None:
+                self.quiet = True
+                discard(sys.stderr if stderr else sys.stdout)
+
+        return PatientConsole(stderr=stderr, highlight=False)
 
     def result(self, value: dict[str, Any], *human: RenderableType) -> None:
         """Show the outcome of a command: `value` as JSON, or `human` line by line."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+            write(sys.stdout, json.dumps(value, indent=2, allow_nan=False) + "\n")
             return
         console = self.console()
         for part in human:
             console.print(part)
+        write(sys.stdout, "")
 
     def conclude(
         self, value: dict[str, Any], refused: PipelineError | None, *human: RenderableType
@@ -81,7 +91,7 @@ class Output:
     def refusal(self, error: PipelineError) -> None:
         """Show why a command refused: what, where, expected, got, next."""
         if self.as_json:
-            sys.stdout.write(json.dumps({"error": error.to_dict()}, indent=2) + "\n")
+            write(sys.stdout, json.dumps({"error": error.to_dict()}, indent=2) + "\n")
             return
         from rich.text import Text
 
@@ -154,17 +164,28 @@ class _Lines:
         self._last[event.task] = (now, event.done)
         count = f" {event.done}/{event.total}" if event.total else ""
         detail = f" ({event.detail})" if event.detail else ""
-        sys.stderr.write(f"{event.task}{count}{detail}\n")
-        sys.stderr.flush()
+        write(sys.stderr, f"{event.task}{count}{detail}\n")
 
 
 output = Output()
+
+# How a command line ends by design: --help, a wrong option. Typer's own copy of click and click
+# itself name the base of these classes alike.
+_COMMAND_LINE_ENDS: tuple[type[Exception], ...] = (
+    typer.Exit,
+    typer.Abort,
+    *(
+        base
+        for base in typer.BadParameter.__mro__
+        if issubclass(base, Exception) and base.__name__ == "ClickException"
+    ),
+)
 
 
 class Boundary(typer.core.TyperGroup):
     """Turn refusals into words and exit codes, in the one place that may.
 
-    A bug still shows its traceback: only what the pipeline or the machine refuses is caught.
+    What the pipeline or the machine refuses is told as such; anything else is a bug.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -173,18 +194,13 @@ class Boundary(typer.core.TyperGroup):
             return super().invoke(ctx)
         except PipelineError as error:
             refused: PipelineError = error
-        except ValueError as error:
-            # Imported here, since pydantic would make every --help slower.
-            from pydantic import ValidationError
-
-            from pipeline.contract.base import first_problem
-
-            if not isinstance(error, ValidationError):
-                raise
-            refused = BadInput("these options do not fit together", got=first_problem(error))
-        except OSError as error:
-            if error.errno not in _MACHINE_ERRNOS:
-                raise
+        except _COMMAND_LINE_ENDS:
+            raise
+        except MemoryError as error:
+            refused = EnvironmentProblem("out of memory", got=str(error) or None)
+        except Exception as error:
+            if not isinstance(error, OSError) or error.errno not in _MACHINE_ERRNOS:
+                raise typer.Exit(show_unexpected(error, as_json=output.as_json)) from error
             refused = EnvironmentProblem(
                 _MACHINE_ERRNOS[error.errno],
                 where=str(error.filename) if error.filename else None,

@@ -13,6 +13,7 @@ from pipeline.cli.options import (
     JunitOption,
     RunDirOption,
     ToleranceOption,
+    options_checked,
 )
 from pipeline.cli.output import output
 
@@ -53,7 +54,8 @@ def parity(
     from pipeline.workflow.parity import judge_model, judge_recording_files
     from pipeline.workflow.refusal import refusal
 
-    thresholds = Thresholds(accuracy_tolerance=tolerance)
+    with options_checked():
+        thresholds = Thresholds(accuracy_tolerance=tolerance)
     named = None if critical is None else tuple(critical)
     if model is not None and reference is None and candidate is None:
         run = RunDir(run_dir)

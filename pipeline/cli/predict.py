@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 
 from pipeline.cli.options import JsonOption
 from pipeline.cli.output import output
+from pipeline.cli.streams import write
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,11 +52,13 @@ def predict(
 def _write_csv(predictions: Predictions) -> None:
     import csv
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(["image", "label", *predictions.labels.names])
     for one in predictions.predictions:
         shares = (f"{value:.6f}" for value in one.probabilities.values())
         writer.writerow([str(one.image), one.label, *shares])
+    write(sys.stdout, lines.getvalue())
 
 
 def _show(predictions: Predictions) -> None:

@@ -16,7 +16,9 @@ def record(
     model: Annotated[
         Path | None, typer.Argument(help="A .keras or .tflite file or a bundle.")
     ] = None,
-    runtime: Annotated[RuntimeName, typer.Option(help="Who answers.")] = RuntimeName.litert,
+    runtime: Annotated[
+        RuntimeName, typer.Option(help="Which runtime answers.")
+    ] = RuntimeName.litert,
     split: Annotated[Split, typer.Option(help="Which images.")] = Split.validation,
     threads: ThreadsOption = 1,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
@@ -27,6 +29,7 @@ def record(
     Everything about a .tflite (size, normalization, labels) is read from the file itself.
     """
     from pipeline.contract.run import RunDir
+    from pipeline.runtimes.registry import describe
     from pipeline.workflow.record import record_model
 
     run = RunDir(run_dir)
@@ -35,7 +38,7 @@ def record(
     facts = recording.facts
     output.result(
         {"recording": str(path), "facts": facts.model_dump(mode="json")},
-        f"{facts.count} images answered by {facts.runtime} {facts.runtime_version}: "
-        f"p50 {facts.latency_ms_p50:.1f} ms, p90 {facts.latency_ms_p90:.1f} ms",
+        f"{facts.count} images answered by {describe(runtime).title} {facts.runtime_version}; "
+        f"one inference: p50 {facts.latency_ms_p50:.1f} ms, p90 {facts.latency_ms_p90:.1f} ms",
         f"recording: {path}",
     )

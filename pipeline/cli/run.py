@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import JsonOption, JunitOption
+from pipeline.cli.options import JsonOption, JunitOption, options_checked
 from pipeline.cli.output import output
 from pipeline.contract.choices import Quantize
 
@@ -50,7 +50,9 @@ def run(
     for path, fields in overrides.items():
         section = values[path[0]] if path else values
         section.update({name: value for name, value in fields.items() if value is not None})
-    run_and_show(RunConfig.model_validate(values), junit)
+    with options_checked():
+        overridden = RunConfig.model_validate(values)
+    run_and_show(overridden, junit)
 
 
 def run_and_show(config: RunConfig, junit: Path | None) -> None:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, SeedOption
+from pipeline.cli.options import (
+    DEFAULT_RUN_DIR,
+    JsonOption,
+    RunDirOption,
+    SeedOption,
+    options_checked,
+)
 from pipeline.cli.output import output
 
 if TYPE_CHECKING:
@@ -45,15 +51,16 @@ def train(
     from pipeline.workflow.config import TrainConfig
 
     run = RunDir(run_dir)
-    wishes = TrainConfig(
-        recipe=recipe,
-        weights=weights,
-        size_px=size_px,
-        width=width,
-        batch_size=batch_size,
-        epochs=epochs,
-    )
-    request = wishes.request(seed)
+    with options_checked():
+        config = TrainConfig(
+            recipe=recipe,
+            weights=weights,
+            size_px=size_px,
+            width=width,
+            batch_size=batch_size,
+            epochs=epochs,
+        )
+        request = config.request(seed)
     with run.lock(), output.progress() as report:
         manifest = train_stage(request, run, report=report)
     show_model(manifest, run.train)

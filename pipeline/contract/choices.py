@@ -44,6 +44,7 @@ class RuntimeName(StrEnum):
 
     keras = "keras"
     litert = "litert"
+    litert_reference = "litert-reference"
     task_library = "task-library"
     mediapipe = "mediapipe"
     android = "android"

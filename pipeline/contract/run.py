@@ -79,6 +79,14 @@ class RunDir:
         """Return the folder where a bundle that failed its gate is kept aside."""
         return self.root / "rejected" / recipe_name
 
+    def recording(self, runtime: str, split: str, key: str) -> Path:
+        """Return the JSON file of the recording that `key`, a hash, decides."""
+        return self.recordings / f"{runtime}-{split}-{key[:16]}.json"
+
+    def log(self, name: str) -> Path:
+        """Return the log of the child process that does `name`."""
+        return self.logs / f"{name}.log"
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold this run for writing, so that two commands never mix their files.

@@ -20,6 +20,7 @@ from pipeline.imaging.decode import Pixels, decode_bytes
 from pipeline.imaging.preprocess import input_tensor, to_levels
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import ask
+from pipeline.runtimes.interface import ImageFile, InferenceRequest
 
 # How far a phone's probability may be from the host's. Floats differ by the order in which a
 # kernel sums, which is 1e-7, and by a JPEG decoder that is a level off here and there: every
@@ -70,12 +71,17 @@ def make_goldens(
     for name, photo in zip(names, chosen, strict=True):
         write_bytes_atomic(folder / name, photo.data)
     answers = ask(
-        RuntimeName.litert,
-        folder / MODEL_FILE,
-        [(folder / name, photo.sha256) for name, photo in zip(names, chosen, strict=True)],
-        image=manifest.image,
-        labels=manifest.labels.names,
-        threads=1,
+        InferenceRequest(
+            runtime=RuntimeName.litert,
+            model=folder / MODEL_FILE,
+            model_sha256=manifest.files[MODEL_FILE].sha256,
+            image=manifest.image,
+            labels=manifest.labels.names,
+            images=tuple(
+                ImageFile(path=folder / name, sha256=photo.sha256)
+                for name, photo in zip(names, chosen, strict=True)
+            ),
+        ),
         log=log,
         report=report,
     )

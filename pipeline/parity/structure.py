@@ -10,7 +10,6 @@ from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Io
 from pipeline.contract.verdict import Check
 from pipeline.parity.structure_graph import (
-    Delegation,
     delegation_checks,
     graph_checks,
     recipe_checks,
@@ -23,6 +22,7 @@ from pipeline.parity.structure_tensors import (
     signature_check,
     tensor_checks,
 )
+from pipeline.runtimes.delegation import Delegation
 from pipeline.tflite.inspect import Inspection
 
 

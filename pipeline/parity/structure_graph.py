@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.verdict import Check, Gate, Outcome
 from pipeline.parity.structure_check import structure_check
+from pipeline.runtimes.delegation import Delegation
 from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.runtime_versions import version_key
 
@@ -22,20 +22,6 @@ _WEIGHTS = {
 _MEGABYTE = 1_000_000
 _NEVER_DELEGATED = frozenset({"SOFTMAX", "QUANTIZE"})
 _MAX_SIZE_MB = 100
-
-
-@dataclass(frozen=True)
-class Delegation:
-    """Count what XNNPACK runs of a graph on this host.
-
-    nodes: all of the graph. delegated: those that XNNPACK runs, in so many partitions. left: the
-    operators of the nodes that stay with the interpreter.
-    """
-
-    nodes: int
-    delegated: int
-    partitions: int
-    left: tuple[str, ...]
 
 
 def graph_checks(found: Inspection) -> Iterator[Check]:

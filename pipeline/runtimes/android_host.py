@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
-import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from pipeline.contract.base import Frozen
+from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.hashing import sha256_file, sha256_json
-from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
+from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.process import Log, check_ended_well, open_log, read_result, run_process
 from pipeline.progress import ProgressEvent, Report
+from pipeline.runtimes.interface import Answers, Identity, InferenceRequest, RuntimeDescription
 
-ANDROID = (RuntimeName.android, RuntimeName.android_arm64)
 _HOST = Path("build") / "host" / "host.json"
 _PROJECT = "PIPELINE_ANDROID_PROJECT"
-_LOG_TAIL_CHARS = 1500
+_NAME = "the Android host"
 
 
 class EmulatedEngine(Frozen):
@@ -58,12 +56,49 @@ class AndroidHost(Frozen):
         return sha256_json(self.sources)
 
 
-def find_host(runtime: RuntimeName, project: Path | None = None) -> AndroidHost:
+@dataclass(frozen=True, kw_only=True)
+class AndroidRuntime(RuntimeDescription):
+    """Describe a build of the Android library, run behind the app's code on a JVM.
+
+    With `emulated` it is the arm64-v8a library, run under emulation.
+    """
+
+    emulated: bool = False
+
+    def require(self) -> None:
+        """Check that the host is built and current with its sources."""
+        find_host(self.name, emulated=self.emulated)
+
+    def identity(self) -> Identity:
+        """Return the library's version and the hash of the app's sources."""
+        host = find_host(self.name, emulated=self.emulated)
+        return Identity(
+            version=host.runtime_version, decided_by={"sources": host.digest_of_sources()}
+        )
+
+    def ask(self, request: InferenceRequest, *, log: Path | None, report: Report) -> Answers:
+        """Let the app's code answer image files, from their bytes on.
+
+        Every inference is of one image, alone, and timed.
+        """
+        found = ask_host(request, emulated=self.emulated, log=log, report=report)
+        return found.answers_for(request)
+
+    def host(self) -> str:
+        """Return the system and the processor that answer."""
+        system, _, machine = super().host().partition("-")
+        return f"{system}-aarch64, emulated on {machine}" if self.emulated else super().host()
+
+
+def find_host(
+    runtime: RuntimeName, project: Path | None = None, *, emulated: bool = False
+) -> AndroidHost:
     """Find the host built for the Android project, current with its sources.
 
     Args:
-        runtime: android, or android-arm64, which needs the emulated engine.
+        runtime: what errors call it.
         project: the project's folder; PIPELINE_ANDROID_PROJECT or android_demo where None.
+        emulated: whether the emulated arm64-v8a engine must be there too.
 
     Raises:
         EnvironmentProblem: it was not built, or its sources changed since.
@@ -71,7 +106,7 @@ def find_host(runtime: RuntimeName, project: Path | None = None) -> AndroidHost:
     """
     root = project or Path(os.environ.get(_PROJECT, "android_demo"))
     path = root / _HOST
-    step = "arm64" if runtime is RuntimeName.android_arm64 else "host"
+    step = "arm64" if emulated else "host"
     build = f"{root}/check --only {step}"
     if not path.is_file():
         raise EnvironmentProblem(
@@ -92,7 +127,7 @@ def find_host(runtime: RuntimeName, project: Path | None = None) -> AndroidHost:
             got=f"{len(stale)} changed: {', '.join(stale[:3])}",
             next_step=build,
         )
-    if runtime is RuntimeName.android_arm64 and host.arm64 is None:
+    if emulated and host.arm64 is None:
         raise EnvironmentProblem(
             "the Android host was built without the arm64-v8a engine",
             where=str(path),
@@ -137,17 +172,25 @@ class HostAnswers(Frozen):
     answers: tuple[Answer, ...]
     bad: tuple[Bad, ...]
 
+    def answers_for(self, request: InferenceRequest) -> Answers:
+        """Return the answers as any other runtime gives them."""
+        rows = [answer.probabilities for answer in self.answers]
+        return Answers(
+            probabilities=np.array(rows, np.float32).reshape(len(rows), len(request.labels)),
+            answered=np.array([answer.index for answer in self.answers], np.int64),
+            latencies_ms=np.array([answer.latency_ms for answer in self.answers], np.float64),
+            bad={
+                bad.index: BadInput(bad.what, where=str(request.images[bad.index].path))
+                for bad in self.bad
+            },
+        )
+
 
 def ask_host(
-    runtime: RuntimeName,
-    model: Path,
-    images: list[tuple[Path, str | None]],
+    request: InferenceRequest,
     *,
-    image: ImageContract,
-    labels: tuple[str, ...],
-    threads: int,
-    collect_bad: bool,
-    log: Path | None,
+    emulated: bool = False,
+    log: Path | None = None,
     report: Report,
     tensors: Path | None = None,
     project: Path | None = None,
@@ -161,46 +204,31 @@ def ask_host(
             an image.
         EnvironmentProblem: the host is not built, or its process died.
     """
-    host = find_host(runtime, project)
-    engine = host.arm64.engine if runtime is RuntimeName.android_arm64 and host.arm64 else None
-    request: dict[str, Any] = {
-        "model": str(model.resolve()),
-        "threads": threads,
-        "images": [{"path": str(path.resolve()), "sha256": sha256} for path, sha256 in images],
-        "collect_bad": collect_bad,
+    host = find_host(request.runtime, project, emulated=emulated)
+    engine = host.arm64.engine if emulated and host.arm64 else None
+    asked: dict[str, Any] = {
+        "model": str(request.model.resolve()),
+        "threads": request.threads,
+        "images": [
+            {"path": str(image.path.resolve()), "sha256": image.sha256} for image in request.images
+        ],
+        "collect_bad": request.collect_bad,
         "tensors": None if tensors is None else str(tensors.resolve()),
         "engine": None if engine is None else list(engine),
     }
-    with tempfile.TemporaryDirectory(prefix="pipeline-android-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="pipeline-android-") as folder,
+        open_log(log, str(request.runtime)) as kept,
+    ):
         work = Path(folder)
-        (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        code, said = _run(host, work, log or work / "log.txt", f"{runtime} answers", report)
-        result = _read(work / "result.json", code, said, log, model)
-    found = HostAnswers.model_validate(result)
-    _check_contract(found, image, labels, model)
+        (work / "request.json").write_text(json.dumps(asked), encoding="utf-8")
+        code = _run(host, work, kept, f"{request.runtime} answers", report)
+        found = _read(work / "result.json", code, kept, request)
+    _check_answers(found, request)
     return found
 
 
-def to_arrays(
-    found: HostAnswers, classes: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return probabilities float32 (n, classes), latencies_ms float64 (n,), indices int64 (n,)."""
-    rows = [answer.probabilities for answer in found.answers]
-    return (
-        np.array(rows, np.float32).reshape(len(rows), classes),
-        np.array([answer.latency_ms for answer in found.answers], np.float64),
-        np.array([answer.index for answer in found.answers], np.int64),
-    )
-
-
-def refused_images(
-    found: HostAnswers, images: list[tuple[Path, str | None]]
-) -> dict[int, PipelineError]:
-    """Return the refusal of each image that the app's code could not use."""
-    return {bad.index: BadInput(bad.what, where=str(images[bad.index][0])) for bad in found.bad}
-
-
-def _run(host: AndroidHost, work: Path, log: Path, task: str, report: Report) -> tuple[int, str]:
+def _run(host: AndroidHost, work: Path, log: Log, task: str, report: Report) -> int:
     command = [
         host.java,
         "-cp",
@@ -211,87 +239,58 @@ def _run(host: AndroidHost, work: Path, log: Path, task: str, report: Report) ->
         str(work / "request.json"),
         str(work / "result.json"),
     ]
-    log.parent.mkdir(parents=True, exist_ok=True)
+
+    def read_event(line: str) -> ProgressEvent:
+        event = json.loads(line)
+        return ProgressEvent(task, event["done"], event["total"])
+
+    env = {**os.environ, "LD_LIBRARY_PATH": host.shim}
     try:
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stream,
-                env={**os.environ, "LD_LIBRARY_PATH": host.shim},
-                text=True,
-            )
+        return run_process(_NAME, command, log, read_event, report=report, env=env)
     except FileNotFoundError as error:
         raise EnvironmentProblem(
             "the Android host needs Java", got=str(error), next_step="apt-get install default-jdk"
         ) from error
-    failures: list[Exception] = []
-
-    def pump() -> None:
-        assert process.stdout is not None
-        # Reads to the end whatever happens: a host whose pipe nobody empties would stand still.
-        for line in process.stdout:
-            try:
-                event = json.loads(line)
-                report(ProgressEvent(task, event["done"], event["total"]))
-            except (ValueError, KeyError, TypeError):
-                with log.open("a", encoding="utf-8") as stream:
-                    stream.write(line)
-            except Exception as error:
-                failures.append(error)
-
-    reader = threading.Thread(target=pump, daemon=True)
-    reader.start()
-    try:
-        code = process.wait()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        reader.join(timeout=5)
-    if failures:
-        raise failures[0]
-    return code, log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL_CHARS:]
 
 
-def _read(path: Path, code: int, said: str, log: Path | None, model: Path) -> dict[str, Any]:
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        result = {}
+def _read(path: Path, code: int, log: Log, request: InferenceRequest) -> HostAnswers:
+    result = read_result(path)
     if code == BadInput.exit_code and "error" in result:
         raise BadInput(
             "the Android host refuses the model or an image",
-            where=str(model),
+            where=str(request.model),
             got=str(result["error"]),
         )
-    if code != 0 or not isinstance(result, dict) or "answers" not in result:
+    check_ended_well(_NAME, code, log)
+    if "answers" not in result:
         raise EnvironmentProblem(
-            f"the Android host stopped with exit code {code}"
-            if code
-            else "the Android host ended well but left no answers",
-            where=None if log is None else str(log),
-            got=said or "nothing was logged",
+            f"{_NAME} ended well but left no answers", where=str(log.path), got=log.tail()
         )
-    return result
+    try:
+        return HostAnswers.model_validate(result)
+    except ValidationError as error:
+        raise EnvironmentProblem(
+            f"{_NAME} left an answer of another form",
+            where=str(log.path),
+            expected=HostAnswers.__name__,
+            got=first_problem(error),
+        ) from error
 
 
-def _check_contract(
-    found: HostAnswers, image: ImageContract, labels: tuple[str, ...], model: Path
-) -> None:
-    read = found.image
+def _check_answers(found: HostAnswers, request: InferenceRequest) -> None:
+    image, read = request.image, found.image
     for what, expected, got in (
+        ("model file", request.model_sha256, found.model_sha256),
         ("size", (image.height_px, image.width_px), (read.height_px, read.width_px)),
         ("normalization", (image.mean, image.std), (read.mean, read.std)),
-        ("labels", labels, found.labels),
+        ("labels", request.labels, found.labels),
     ):
         if expected != got:
             raise BadInput(
-                f"the app reads another {what} out of the model",
-                where=str(model),
+                f"the app reads another {what} than was asked about",
+                where=str(request.model),
                 expected=str(expected),
                 got=str(got),
             )
-    if any(len(answer.probabilities) != len(labels) for answer in found.answers):
-        raise BadInput("the app answers another number of classes", where=str(model))
+    if any(len(answer.probabilities) != len(request.labels) for answer in found.answers):
+        raise BadInput("the app answers another number of classes", where=str(request.model))

@@ -1,138 +1,119 @@
-"""Open a runtime and let it answer a list of image files. Child process only."""
+"""Let an opened runtime answer a list of image files. Child process only."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract.choices import RuntimeName
 from pipeline.contract.hashing import sha256_file
-from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import load_levels
 from pipeline.progress import ProgressEvent, Report
-from pipeline.runtimes.protocol import Runtime
+from pipeline.runtimes.child_runtime import ChildAnswer, ChildRequest, ChildRuntime
+from pipeline.runtimes.interface import InferenceRequest, Runtime
+from pipeline.runtimes.latency import choose, single_latencies_ms
+from pipeline.runtimes.registry import describe
 
 _AHEAD = 32
-_WARM_UP = 3
+_DECODERS = 2
 
 
-def open_runtime(
-    name: RuntimeName, model: Path, image: ImageContract, labels: list[str], threads: int
-) -> Runtime:
-    """Open a model in the named runtime.
-
-    Raises:
-        BadInput: the runtime refuses the model, or the model does not fit the contract.
-    """
-    # Only one of these libraries may be in a process.
-    if name is RuntimeName.keras:
-        from pipeline.runtimes.keras import Keras
-
-        return Keras(model, image, len(labels), threads)
-    if name is RuntimeName.litert:
-        from pipeline.runtimes.litert import LiteRt
-
-        return LiteRt(model, image, threads)
-    if name is RuntimeName.task_library:
-        from pipeline.runtimes.task_library import TaskLibrary
-
-        return TaskLibrary(model, labels, threads)
-    from pipeline.runtimes.mediapipe_tasks import MediaPipe
-
-    return MediaPipe(model, labels)
-
-
-def answer_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Answer images and write the probabilities to `request["out"]` as `.npz`.
-
-    The request holds runtime, model, model_sha256, image (contract), labels, threads, out, and
-    images: a list of {path, sha256 or None}. With `collect_bad` a bad image is listed in the
-    result instead of ending the work. The arrays are probabilities float32 (n, classes),
-    latencies_ms float64 (n,) and answered int64 (n,), the indices into `images`.
+def answer_child(request: ChildRequest, report: Report) -> ChildAnswer:
+    """Answer images and write the arrays to `request.out`.
 
     Raises:
         BadInput: a file differs from its hash, an image is bad, or the model is refused.
     """
-    image = ImageContract.model_validate(request["image"])
-    model, name = Path(request["model"]), RuntimeName(request["runtime"])
-    found = sha256_file(model)
-    if found != request["model_sha256"]:
+    found = sha256_file(request.model)
+    if found != request.model_sha256:
         raise BadInput(
             "the model file changed while it was being used",
-            where=str(model),
-            expected=f"sha256 {request['model_sha256']}",
+            where=str(request.model),
+            expected=f"sha256 {request.model_sha256}",
             got=f"sha256 {found}",
         )
-    images: list[dict[str, Any]] = request["images"]
-    bad: list[tuple[int, PipelineError]] = []
-    rows: list[npt.NDArray[np.float32]] = []
-    latencies: list[float] = []
-    answered: list[int] = []
-    task = f"{name} answers"
-    report(ProgressEvent(task, 0, len(images)))
-    opened = open_runtime(name, model, image, request["labels"], request["threads"])
-    with closing(opened) as runtime:
-        loaded = _load(images, image)
-        while batch := list(islice(loaded, runtime.batch)):
-            for _, levels in batch:
-                if isinstance(levels, PipelineError) and not request["collect_bad"]:
-                    raise levels
-            bad += [(i, levels) for i, levels in batch if isinstance(levels, PipelineError)]
-            good = [(i, levels) for i, levels in batch if not isinstance(levels, PipelineError)]
-            if good:
-                pixels = [levels for _, levels in good]
-                if not rows:
-                    for _ in range(_WARM_UP):
-                        runtime.answer(pixels)
-                start = time.perf_counter()
-                rows.append(runtime.answer(pixels))
-                spent_ms = (time.perf_counter() - start) * 1000 / len(good)
-                latencies += [spent_ms] * len(good)
-                answered += [i for i, _ in good]
-            report(ProgressEvent(task, len(answered) + len(bad), len(images)))
-    classes = len(request["labels"])
-    probabilities = np.concatenate(rows) if rows else np.zeros((0, classes), np.float32)
-    if probabilities.shape[1] != classes:
-        raise BadInput(
-            "the model answers another number of classes than there are labels",
-            where=str(model),
-            expected=f"{classes} classes: {', '.join(request['labels'])}",
-            got=f"{probabilities.shape[1]}",
-        )
-    with Path(request["out"]).open("wb") as stream:
+    described = describe(request.runtime)
+    if not isinstance(described, ChildRuntime):
+        raise TypeError(f"{request.runtime} does not run in a Python process")
+    report(ProgressEvent(f"{request.runtime} answers", 0, len(request.images)))
+    with closing(described.open(request)) as runtime:
+        answered, probabilities, bad = _answer(runtime, request, report)
+        _check_classes(probabilities, request)
+        # Decoding has ended: nothing runs beside what is timed.
+        timed = [answered[i] for i in choose(len(answered), request.timed_inferences)]
+        latencies_ms = single_latencies_ms(runtime, [_load(request, i) for i in timed])
+    with request.out.open("wb") as stream:
         np.savez(
             stream,
             probabilities=probabilities,
-            latencies_ms=np.array(latencies, np.float64),
             answered=np.array(answered, np.int64),
+            latencies_ms=latencies_ms,
         )
-    return {
-        "model_sha256": found,
-        "bad": [{"index": i, "error": error.to_dict()} for i, error in bad],
-    }
+    return ChildAnswer(
+        model_sha256=found,
+        bad=tuple(ChildAnswer.Bad(index=i, error=error.to_dict()) for i, error in bad),
+    )
 
 
-def _load(
-    images: list[dict[str, Any]], contract: ImageContract
+def _answer(
+    runtime: Runtime[Any], request: InferenceRequest, report: Report
+) -> tuple[list[int], npt.NDArray[np.float32], list[tuple[int, PipelineError]]]:
+    bad: list[tuple[int, PipelineError]] = []
+    rows: list[npt.NDArray[np.float32]] = []
+    answered: list[int] = []
+    with ThreadPoolExecutor(max_workers=_DECODERS) as pool:
+        loaded = _load_all(request, pool)
+        while batch := list(islice(loaded, runtime.batch)):
+            good: list[tuple[int, Pixels]] = []
+            for i, pixels in batch:
+                if not isinstance(pixels, PipelineError):
+                    good.append((i, pixels))
+                elif request.collect_bad:
+                    bad.append((i, pixels))
+                else:
+                    raise pixels
+            if good:
+                rows.append(runtime.invoke(runtime.prepare([pixels for _, pixels in good])))
+                answered += [i for i, _ in good]
+            done = len(answered) + len(bad)
+            report(ProgressEvent(f"{request.runtime} answers", done, len(request.images)))
+    if not rows:
+        return [], np.zeros((0, len(request.labels)), np.float32), bad
+    return answered, np.concatenate(rows), bad
+
+
+def _check_classes(probabilities: npt.NDArray[np.float32], request: InferenceRequest) -> None:
+    classes = len(request.labels)
+    if probabilities.shape[1] != classes:
+        raise BadInput(
+            "the model answers another number of classes than there are labels",
+            where=str(request.model),
+            expected=f"{classes} classes: {', '.join(request.labels)}",
+            got=f"{probabilities.shape[1]}",
+        )
+
+
+def _load(request: InferenceRequest, index: int) -> Pixels:
+    file = request.images[index]
+    return load_levels(file.path, request.image, file.sha256)
+
+
+def _load_all(
+    request: InferenceRequest, pool: ThreadPoolExecutor
 ) -> Iterator[tuple[int, Pixels | PipelineError]]:
-    def one(item: tuple[int, dict[str, Any]]) -> tuple[int, Pixels | PipelineError]:
-        index, entry = item
+    def one(index: int) -> tuple[int, Pixels | PipelineError]:
         try:
-            return index, load_levels(Path(entry["path"]), contract, entry["sha256"])
+            return index, _load(request, index)
         except PipelineError as error:
             return index, error
 
-    pending = iter(enumerate(images))
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        while chunk := list(islice(pending, _AHEAD)):
-            yield from pool.map(one, chunk)
+    pending = iter(range(len(request.images)))
+    while chunk := list(islice(pending, _AHEAD)):
+        yield from pool.map(one, chunk)

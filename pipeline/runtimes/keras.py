@@ -1,38 +1,52 @@
-"""Answer with the Keras model itself: the reference. Child process only."""
+"""Answer with the Keras model itself: the reference."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract.image import ImageContract
+from pipeline.contract.choices import RuntimeName
 from pipeline.imaging.decode import Pixels
-from pipeline.imaging.preprocess import normalize
+from pipeline.imaging.preprocess import Float32, normalize
+from pipeline.runtimes.child_runtime import ChildRuntime
+from pipeline.runtimes.interface import InferenceRequest, Threads
 from pipeline.runtimes.keras_file import load_keras
 
 
 class Keras:
-    """Run a `.keras` file on the CPU, several images at a time."""
+    """Run a `.keras` file on the CPU, several images at a time.
+
+    The number of threads is TensorFlow's for one operation (intra-op).
+    """
 
     batch = 16
 
-    def __init__(self, model: Path, image: ImageContract, labels: int, threads: int) -> None:
+    def __init__(self, request: InferenceRequest) -> None:
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        self._model = load_keras(model, image=image, classes=labels)
-        self._image = image
-        # The first call traces and compiles; it is not an inference time.
-        self.answer([np.zeros((image.height_px, image.width_px, image.channels), np.uint8)])
+        tf.config.threading.set_intra_op_parallelism_threads(request.threads)
+        self._image = request.image
+        self._model = load_keras(request.model, image=request.image, classes=len(request.labels))
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         del self._model
 
-    def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
-        """Return float32 (len(levels), classes)."""
-        values = normalize(np.stack(levels), self._image)
-        return np.asarray(self._model.predict_on_batch(values), dtype=np.float32)
+    def prepare(self, pixels: Sequence[Pixels]) -> Float32:
+        """Return normalized images, float32 (len(pixels), height, width, 3)."""
+        return normalize(np.stack(pixels), self._image)
+
+    def invoke(self, prepared: Float32) -> npt.NDArray[np.float32]:
+        """Return float32 (len(prepared), classes)."""
+        return np.asarray(self._model.predict_on_batch(prepared), dtype=np.float32)
+
+
+RUNTIME = ChildRuntime(
+    name=RuntimeName.keras,
+    title="Keras, the reference",
+    packages=("tensorflow", "keras"),
+    threads=Threads.asked,
+    open=Keras,
+)

@@ -1,4 +1,4 @@
-"""Answer with the LiteRT interpreter, fed as a phone feeds it. Child process only."""
+"""Answer with the LiteRT interpreter, fed as a phone feeds it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,29 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
 
+from pipeline.contract.choices import RuntimeName
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import input_tensor
+from pipeline.runtimes.child_runtime import ChildRuntime
+from pipeline.runtimes.interface import InferenceRequest, Threads
 
 
 class LiteRt:
-    """Run a `.tflite` file with XNNPACK on the CPU, one image at a time."""
+    """Run a `.tflite` file on the CPU, one image at a time.
+
+    `options` go to the interpreter: threads, kernels.
+    """
 
     batch = 1
 
-    def __init__(self, model: Path, image: ImageContract, threads: int) -> None:
+    def __init__(self, model: Path, image: ImageContract, **options: Any) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
         try:
-            self._interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            self._interpreter = Interpreter(model_path=str(model), **options)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadInput(
@@ -45,21 +52,25 @@ class LiteRt:
             )
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         del self._interpreter
 
-    def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
-        """Return float32 (1, classes) for the one image in `levels`."""
-        (pixels,) = levels
+    def prepare(self, pixels: Sequence[Pixels]) -> npt.NDArray[Any]:
+        """Return the input tensor for the one image in `pixels`, of the input's shape and type."""
+        (one,) = pixels
         scale, zero_point = self._input["quantization"]
         tensor = input_tensor(
-            pixels,
+            one,
             self._image,
             dtype=np.dtype(self._input["dtype"]).name,
             scale=scale,
             zero_point=zero_point,
         )
-        self._interpreter.set_tensor(self._input["index"], tensor[None])
+        return tensor[None]
+
+    def invoke(self, prepared: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return float32 (1, classes), dequantized."""
+        self._interpreter.set_tensor(self._input["index"], prepared)
         self._interpreter.invoke()
         return _dequantize(
             self._interpreter.get_tensor(self._output["index"]), self._output["quantization"]
@@ -85,3 +96,16 @@ def _dequantize(
     scale, zero_point = quantization
     real: npt.NDArray[np.float32] = stored.astype(np.float32) - np.float32(zero_point)
     return real * np.float32(scale)
+
+
+def _open(request: InferenceRequest) -> LiteRt:
+    return LiteRt(request.model, request.image, num_threads=request.threads)
+
+
+RUNTIME = ChildRuntime(
+    name=RuntimeName.litert,
+    title="LiteRT with XNNPACK",
+    packages=("ai-edge-litert",),
+    threads=Threads.asked,
+    open=_open,
+)

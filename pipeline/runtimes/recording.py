@@ -26,7 +26,9 @@ from pipeline.errors import BadInput
 class _Origin(Frozen):
     """Say which model answered, through which runtime, on which images.
 
-    Latencies are of one inference of one image, without preprocessing, in milliseconds.
+    Latencies are of single inferences of one image, after a warm-up, with nothing else running
+    and the input tensor prepared before, in milliseconds. `threads` is how many the runtime used,
+    None where it chose for itself.
     """
 
     made_by: ClassVar[str | None] = "pipeline record --runtime litert BUNDLE"
@@ -40,7 +42,7 @@ class _Origin(Frozen):
     labels: tuple[str, ...]
     dataset_sha256: str
     split: str
-    threads: int = Field(ge=1)
+    threads: int | None = Field(ge=1)
     host: str
     count: int = Field(ge=1)
     latency_ms_p50: float = Field(ge=0)
@@ -182,7 +184,7 @@ def make_recording(
     labels: tuple[str, ...],
     dataset_sha256: str,
     split: str,
-    threads: int,
+    threads: int | None,
     host: str,
     latencies_ms: npt.NDArray[np.float64],
     image_ids: npt.NDArray[np.str_],

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.parity.judge import judge_recordings
 from pipeline.parity.structure import Structure, structure_of_bundle, structure_of_file
-from pipeline.parity.structure_graph import Delegation
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import record
+from pipeline.runtimes.ask import RecordRequest, record
+from pipeline.runtimes.delegation import Delegation, DelegationRequest
 from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.source import KerasSource
@@ -68,18 +68,26 @@ def judge(
     if verdict.passed:
         recorded = [
             record(
-                runtime,
-                file,
-                reference.dataset,
-                Split.validation,
+                RecordRequest(
+                    runtime=runtime,
+                    model=file,
+                    model_sha256=sha256,
+                    image=described.image,
+                    labels=described.labels,
+                    dataset=reference.dataset,
+                    split=Split.validation,
+                ),
                 run,
-                image=described.image,
-                labels=described.labels,
                 report=report,
             )[0]
-            for runtime, file, described in (
-                (RuntimeName.keras, reference.path, reference),
-                (RuntimeName.litert, candidate.file, candidate.described),
+            for runtime, file, sha256, described in (
+                (RuntimeName.keras, reference.path, reference.sha256, reference),
+                (
+                    RuntimeName.litert,
+                    candidate.file,
+                    candidate.inspection.sha256,
+                    candidate.described,
+                ),
             )
         ]
         verdict = judge_recordings(
@@ -95,12 +103,10 @@ def _structure(candidate: Candidate, run: RunDir) -> Structure:
     if candidate.manifest is None:
         described = candidate.described
         return structure_of_file(candidate.inspection, described.image, described.labels)
-    found = run_child(
+    delegation = ask_child(
         "pipeline.runtimes.delegation:delegation_child",
-        {"model": str(candidate.file.resolve())},
-        log=run.logs / f"delegation-{candidate.manifest.recipe.name}.log",
-    )
-    delegation = Delegation(
-        found["nodes"], found["delegated"], found["partitions"], tuple(found["left"])
+        DelegationRequest(model=candidate.file.resolve()),
+        Delegation,
+        log=run.log(f"delegation-{candidate.manifest.recipe.name}"),
     )
     return structure_of_bundle(candidate.inspection, candidate.manifest, delegation)

@@ -10,14 +10,14 @@ import numpy as np
 
 from pipeline.contract.bundle import tflite_file
 from pipeline.contract.choices import RuntimeName
-from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import ModelManifest
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import IMAGE_SUFFIXES
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import ask
+from pipeline.runtimes.ask import ask, hash_model
+from pipeline.runtimes.interface import ImageFile, InferenceRequest
 from pipeline.tflite.metadata import described_model
 
 
@@ -52,14 +52,18 @@ def predict(model: Path, images: list[Path], *, report: Report = silent) -> Pred
         BadInput: the model is missing, refused, or says too little about itself.
         EnvironmentProblem: the runtime could not run.
     """
-    file, runtime, image, labels = _open(model)
+    opened = _open(model)
+    labels = opened.labels
     answers = ask(
-        runtime,
-        file,
-        [(path, None) for path in images],
-        image=image,
-        labels=labels.names,
-        collect_bad=True,
+        InferenceRequest(
+            runtime=opened.runtime,
+            model=opened.file,
+            model_sha256=opened.sha256,
+            image=opened.image,
+            labels=labels.names,
+            images=tuple(ImageFile(path=path) for path in images),
+            collect_bad=True,
+        ),
         report=report,
     )
     predictions = tuple(
@@ -71,7 +75,7 @@ def predict(model: Path, images: list[Path], *, report: Report = silent) -> Pred
         for index, row in zip(answers.answered.tolist(), answers.probabilities, strict=True)
     )
     refused = tuple((images[index], error) for index, error in sorted(answers.bad.items()))
-    return Predictions(file, sha256_file(file), labels, image, predictions, refused)
+    return Predictions(opened.file, opened.sha256, labels, opened.image, predictions, refused)
 
 
 def find_images(arguments: list[str]) -> list[Path]:
@@ -109,25 +113,47 @@ def _is_image(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _open(model: Path) -> tuple[Path, RuntimeName, ImageContract, Labels]:
+@dataclass(frozen=True)
+class _Opened:
+    """Hold the file that answers, with what it says about itself."""
+
+    file: Path
+    sha256: str
+    runtime: RuntimeName
+    image: ImageContract
+    labels: Labels
+
+
+def _open(model: Path) -> _Opened:
     if not model.exists():
         raise BadInput("there is no model here", where=str(model))
     if model.suffix == ".keras":
         return _open_keras(model)
     file = tflite_file(model)
     described = described_model(file)
-    return file, RuntimeName.litert, described.image, described.labels
+    return _Opened(file, hash_model(file), RuntimeName.litert, described.image, described.labels)
 
 
-def _open_keras(model: Path) -> tuple[Path, RuntimeName, ImageContract, Labels]:
+def _open_keras(model: Path) -> _Opened:
+    # Labels in another order would give every answer a wrong name, so a manifest that happens to
+    # lie beside the file is not enough.
     manifest_path = model.parent / "manifest.json"
+    where = "use the model where `pipeline train` put it, or export it"
     if not manifest_path.exists():
         raise BadInput(
             "a .keras file does not say what its outputs mean",
             where=str(model),
             expected=f"its manifest at {manifest_path}",
-            next_step="use the model where `pipeline train` put it, or export it",
+            next_step=where,
         )
     manifest = ModelManifest.load(manifest_path)
-    manifest.check_files(model.parent)
-    return model, RuntimeName.keras, manifest.image, manifest.labels
+    entry, found = manifest.files.get(model.name), hash_model(model)
+    if entry is None or entry.sha256 != found:
+        raise BadInput(
+            "the manifest beside this .keras file is of another one",
+            where=str(manifest_path),
+            expected=f"{model.name} with sha256 {found}",
+            got=", ".join(f"{name} {file.sha256}" for name, file in manifest.files.items()),
+            next_step=where,
+        )
+    return _Opened(model, found, RuntimeName.keras, manifest.image, manifest.labels)

@@ -10,7 +10,7 @@ from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import record
+from pipeline.runtimes.ask import RecordRequest, hash_model, record
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.metadata import described_model
 from pipeline.workflow.source import keras_source
@@ -36,30 +36,22 @@ def record_model(
     """
     if runtime is RuntimeName.keras:
         source = keras_source(run, model)
-        return record(
-            runtime,
-            source.path,
-            source.dataset,
-            split,
-            run,
-            image=source.image,
-            labels=source.labels,
-            threads=threads,
-            report=report,
-        )
-    if model is None:
+        file, image, labels, dataset = source.path, source.image, source.labels, source.dataset
+    elif model is None:
         raise BadInput(f"{runtime} needs a .tflite file or a bundle", next_step="pipeline export")
-    file = tflite_file(model)
-    described = described_model(file)
-    dataset = DatasetManifest.load(run.dataset)
-    return record(
-        runtime,
-        file,
-        dataset,
-        split,
-        run,
-        image=described.image,
-        labels=described.labels,
+    else:
+        file = tflite_file(model)
+        described = described_model(file)
+        image, labels = described.image, described.labels
+        dataset = DatasetManifest.load(run.dataset)
+    request = RecordRequest(
+        runtime=runtime,
+        model=file,
+        model_sha256=hash_model(file),
+        image=image,
+        labels=labels,
+        dataset=dataset,
+        split=split,
         threads=threads,
-        report=report,
     )
+    return record(request, run, report=report)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.decision import Decision
 from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.data.prepare import prepare
 from pipeline.data.synthesize import synthesize
+from pipeline.errors import BadInput
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
+from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
 from pipeline.workflow.export import export
@@ -53,29 +59,54 @@ def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
         PipelineError: a stage refused.
     """
     run = RunDir(Path(config.run_dir))
+    stages = _stages(config)
     with run.lock():
         dataset = _prepare(config, run, report)
-        model = train(config.train.request(config.seed), run, report=report)
+        model = train(stages.train, run, report=report)
         source = keras_source(run, None)
-        thresholds = Thresholds(accuracy_tolerance=config.parity.tolerance)
         exports = tuple(
             export(
                 ExportJob(
                     source=source,
                     recipe=recipe,
-                    thresholds=thresholds,
+                    thresholds=stages.thresholds,
                     promised_runtime=config.export.min_runtime,
-                    decision=Decision(
-                        unsure_below=config.export.unsure_below,
-                        thresholds=config.export.thresholds,
-                    ),
+                    decision=stages.decision,
                 ),
                 run,
                 report=report,
             )
-            for recipe in config.export.recipes(config.seed)
+            for recipe in stages.recipes
         )
         return RunResult(dataset, model, exports, write_report(run))
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """Hold what the stages are asked for."""
+
+    train: TrainRequest
+    recipes: tuple[Recipe, ...]
+    thresholds: Thresholds
+    decision: Decision
+
+
+def _stages(config: RunConfig) -> _Stages:
+    # All before the first stage: a bad value of the last one is refused at once.
+    export = config.export
+    try:
+        return _Stages(
+            train=config.train.request(config.seed),
+            recipes=export.recipes(config.seed),
+            thresholds=Thresholds(accuracy_tolerance=config.parity.tolerance),
+            decision=Decision(unsure_below=export.unsure_below, thresholds=export.thresholds),
+        )
+    except ValidationError as error:
+        raise BadInput(
+            "the run's configuration is not valid",
+            got=first_problem(error),
+            next_step="see the example in the README, section Stages",
+        ) from error
 
 
 def _prepare(config: RunConfig, run: RunDir, report: Report) -> DatasetManifest:

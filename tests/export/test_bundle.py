@@ -13,8 +13,8 @@ from pipeline.contract.verdict import Verdict
 from pipeline.export.bundle import BuildRequest, BuiltBundle, about_model, build
 from pipeline.export.converted import Conversion
 from pipeline.parity.structure import structure_of_bundle
-from pipeline.parity.structure_graph import Delegation
 from pipeline.progress import ProgressEvent, Report, silent
+from pipeline.runtimes.delegation import Delegation
 from pipeline.tflite.metadata import described_model
 from tests.export.samples import IMAGE, INT8, LABELS, Samples
 

@@ -18,6 +18,7 @@ from pipeline.contract.recipe import Recipe
 from pipeline.export.golden_photos import GoldenPhoto, user_photos
 from pipeline.export.goldens import cell_means, make_goldens
 from pipeline.runtimes.ask import ask
+from pipeline.runtimes.interface import ImageFile, InferenceRequest
 from pipeline.tflite.inspect import inspect_file
 from tests.export.samples import IMAGE, LABELS, RECIPES, samples
 
@@ -69,11 +70,17 @@ def test_goldens_say_what_the_host_made_of_each_photo(tmp_path: Path, recipe: Re
     exact = recipe.quantize in (Quantize.float32, Quantize.float16)
     assert goldens.tolerance == (0.005 if exact else 0.05)
     answers = ask(
-        RuntimeName.litert,
-        tmp_path / "model.tflite",
-        [(tmp_path / "goldens" / golden.file, golden.sha256) for golden in goldens.goldens],
-        image=IMAGE,
-        labels=LABELS.names,
+        InferenceRequest(
+            runtime=RuntimeName.litert,
+            model=tmp_path / "model.tflite",
+            model_sha256=goldens.model_sha256,
+            image=IMAGE,
+            labels=LABELS.names,
+            images=tuple(
+                ImageFile(path=tmp_path / "goldens" / golden.file, sha256=golden.sha256)
+                for golden in goldens.goldens
+            ),
+        )
     ).probabilities
     for golden, row in zip(goldens.goldens, answers, strict=True):
         assert np.float32(list(golden.probabilities.values())).tolist() == row.tolist()

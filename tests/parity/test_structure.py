@@ -14,7 +14,8 @@ from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.parity.structure import structure_of_bundle, structure_of_file
-from pipeline.parity.structure_graph import Delegation, delegation_checks
+from pipeline.parity.structure_graph import delegation_checks
+from pipeline.runtimes.delegation import Delegation
 from pipeline.tflite.inspect import Inspection, inspect_bytes
 from pipeline.tflite.metadata import described_model
 from tests.export.samples import (

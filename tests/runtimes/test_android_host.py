@@ -16,7 +16,8 @@ from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.progress import ProgressEvent
 from pipeline.runtimes.android_host import AndroidHost, EmulatedEngine, find_host
-from pipeline.runtimes.ask import ask, record
+from pipeline.runtimes.ask import RecordRequest, ask, hash_model, record
+from pipeline.runtimes.interface import ImageFile, InferenceRequest
 from tests.export.samples import IMAGE, INT8, LABELS, samples
 
 # Answers with the index of the image, so that rows cannot be mixed up unseen.
@@ -36,6 +37,11 @@ if mode == "refuses":
     sys.exit(2)
 if mode == "silent":
     sys.exit(0)
+if mode == "other-form":
+    pathlib.Path(words[6]).write_text(json.dumps({{"answers": []}}))
+    sys.exit(0)
+if mode == "killed":
+    os.kill(os.getpid(), 11)
 answers, bad = [], []
 for i, image in enumerate(request["images"]):
     print(json.dumps({{"done": i + 1, "total": len(request["images"])}}))
@@ -85,15 +91,24 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "project"
 
 
-def asked(images: list[Path], runtime: RuntimeName = RuntimeName.android, **options: Any) -> Any:
-    return ask(
-        runtime,
-        samples().described[INT8.name],
-        [(path, None) for path in images],
+def asked(
+    images: list[Path],
+    runtime: RuntimeName = RuntimeName.android,
+    *,
+    collect_bad: bool = False,
+    **options: Any,
+) -> Any:
+    model = samples().described[INT8.name]
+    request = InferenceRequest(
+        runtime=runtime,
+        model=model,
+        model_sha256=hash_model(model),
         image=IMAGE,
         labels=LABELS.names,
-        **options,
+        images=tuple(ImageFile(path=path) for path in images),
+        collect_bad=collect_bad,
     )
+    return ask(request, **options)
 
 
 def photos() -> list[Path]:
@@ -126,7 +141,7 @@ def test_a_bad_image_is_named(project: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["size", "normalization", "labels"])
 def test_an_app_that_reads_another_contract_is_refused(project: Path, mode: str) -> None:
     build(project, mode)
-    with pytest.raises(BadInput, match=f"the app reads another {mode} out of the model"):
+    with pytest.raises(BadInput, match=f"the app reads another {mode} than"):
         asked(photos()[:1])
 
 
@@ -148,6 +163,34 @@ def test_a_host_without_answers_is_no_success(project: Path) -> None:
     build(project, "silent")
     with pytest.raises(EnvironmentProblem, match="left no answers"):
         asked(photos()[:1])
+
+
+def test_an_answer_of_another_form_names_the_host_and_its_log(
+    project: Path, tmp_path: Path
+) -> None:
+    build(project, "other-form")
+    log = tmp_path / "host.log"
+    with pytest.raises(EnvironmentProblem, match="the Android host left an answer") as refused:
+        asked(photos()[:1], log=log)
+    assert (refused.value.expected, refused.value.where) == ("HostAnswers", str(log))
+
+
+def test_a_signal_that_ends_the_host_is_named(project: Path) -> None:
+    build(project, "killed")
+    with pytest.raises(EnvironmentProblem, match="the Android host was ended by SIGSEGV") as died:
+        asked(photos()[:1])
+    assert Path(str(died.value.where)).is_file()
+
+
+def test_a_broken_progress_display_costs_no_answer(project: Path, tmp_path: Path) -> None:
+    def broken(event: ProgressEvent) -> None:
+        raise BrokenPipeError("the display broke")
+
+    answers = asked(photos()[:3], report=broken, log=tmp_path / "host.log")
+    assert answers.answered.tolist() == [0, 1, 2]
+    log = (tmp_path / "host.log").read_text(encoding="utf-8")
+    assert log.count("BrokenPipeError: the display broke") == 1
+    assert "a line that is no progress" in log
 
 
 def test_no_java_is_an_environment_problem(project: Path) -> None:
@@ -183,15 +226,17 @@ def test_arm64_needs_its_engine_and_passes_it_on(project: Path, tmp_path: Path) 
 
 def test_a_recording_is_found_again_until_the_app_changes(project: Path, tmp_path: Path) -> None:
     def recorded() -> tuple[Any, Path]:
-        return record(
-            RuntimeName.android,
-            samples().described[INT8.name],
-            samples().dataset,
-            Split.validation,
-            RunDir(tmp_path / "run"),
+        model = samples().described[INT8.name]
+        request = RecordRequest(
+            runtime=RuntimeName.android,
+            model=model,
+            model_sha256=hash_model(model),
             image=IMAGE,
             labels=LABELS,
+            dataset=samples().dataset,
+            split=Split.validation,
         )
+        return record(request, RunDir(tmp_path / "run"))
 
     recording, path = recorded()
     assert recording.facts.runtime == "android"

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.contract.choices import RuntimeName
 from pipeline.errors import BadInput
-from pipeline.runtimes.ask import Answers, ask
+from pipeline.runtimes.ask import ask, hash_model
+from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
 from pipeline.runtimes.task_library import by_label
 from tests.export.samples import IMAGE, LABELS, samples
 
 RUNTIMES = (RuntimeName.litert, RuntimeName.task_library, RuntimeName.mediapipe)
 
 
-def answers(runtime: RuntimeName, model: Path, **options: bool) -> Answers:
+def answers(runtime: RuntimeName, model: Path, **options: Any) -> Answers:
     dataset = samples().dataset
-    images = [(dataset.file(image), image.sha256) for image in dataset.images]
-    return ask(runtime, model, images, image=IMAGE, labels=LABELS.names, **options)
+    images: list[tuple[Path, str | None]] = [
+        (dataset.file(image), image.sha256) for image in dataset.images
+    ]
+    return ask(inference(runtime, model, images, **options))
+
+
+def inference(
+    runtime: RuntimeName, model: Path, images: list[tuple[Path, str | None]], **options: Any
+) -> InferenceRequest:
+    return InferenceRequest(
+        runtime=runtime,
+        model=model,
+        model_sha256=hash_model(model),
+        image=IMAGE,
+        labels=LABELS.names,
+        images=tuple(ImageFile(path=path, sha256=sha256) for path, sha256 in images),
+        **options,
+    )
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "int8-uint8"])
@@ -68,15 +86,9 @@ def test_half_a_file_is_refused_by_every_runtime(runtime: RuntimeName, tmp_path:
 
 def test_a_changed_image_is_refused_by_its_hash() -> None:
     dataset = samples().dataset
-    images = [(dataset.file(dataset.images[0]), "0" * 64)]
+    images: list[tuple[Path, str | None]] = [(dataset.file(dataset.images[0]), "0" * 64)]
     with pytest.raises(BadInput, match="changed since the dataset was prepared"):
-        ask(
-            RuntimeName.litert,
-            samples().described["float32"],
-            images,
-            image=IMAGE,
-            labels=LABELS.names,
-        )
+        ask(inference(RuntimeName.litert, samples().described["float32"], images))
 
 
 def test_bad_images_are_collected_where_asked(tmp_path: Path) -> None:
@@ -85,12 +97,12 @@ def test_bad_images_are_collected_where_asked(tmp_path: Path) -> None:
     bad.write_text("not a picture", encoding="utf-8")
     good = dataset.file(dataset.images[0])
     collected = ask(
-        RuntimeName.litert,
-        samples().described["float32"],
-        [(good, None), (bad, None), (good, None)],
-        image=IMAGE,
-        labels=LABELS.names,
-        collect_bad=True,
+        inference(
+            RuntimeName.litert,
+            samples().described["float32"],
+            [(good, None), (bad, None), (good, None)],
+            collect_bad=True,
+        )
     )
     assert collected.answered.tolist() == [0, 2]
     assert list(collected.bad) == [1]

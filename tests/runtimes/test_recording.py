@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pipeline.runtimes.ask
+from pipeline import imaging, runtimes
+from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
+from pipeline.runtimes import child_runtime
+from pipeline.runtimes.ask import RecordRequest, hash_model, record
+from pipeline.runtimes.interface import Answers, InferenceRequest
 from pipeline.runtimes.recording import Recording, make_recording
+from tests.export.samples import IMAGE, LABELS, samples
 
 
 def recording(count: int = 5, classes: int = 3, seed: int = 0, **changes: object) -> Recording:
@@ -183,3 +191,46 @@ def test_half_a_file_of_a_phone_is_refused(tmp_path: Path, keep: int) -> None:
 def test_json_that_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInput, match="not a valid"):
         Recording.load(written(tmp_path, text))
+
+
+def test_a_recording_is_made_again_when_what_decides_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {"ai-edge-litert": "2.3.0", "pillow": "13.0", "numpy": "2.4.6"}
+    monkeypatch.setattr(child_runtime, "package_versions", lambda *_: dict(versions))
+    asked: list[InferenceRequest] = []
+
+    def answer(request: InferenceRequest, **_: object) -> Answers:
+        asked.append(request)
+        count = len(request.images)
+        rows = np.full((count, 3), 1 / 3, np.float32)
+        return Answers(rows, np.arange(count), np.ones(2), {})
+
+    monkeypatch.setattr(pipeline.runtimes.ask, "ask", answer)
+    model = samples().described["none"]
+    request = RecordRequest(
+        runtime=RuntimeName.litert,
+        model=model,
+        model_sha256=hash_model(model),
+        image=IMAGE,
+        labels=LABELS,
+        dataset=samples().dataset,
+        split=Split.validation,
+    )
+
+    def made_again() -> bool:
+        before = len(asked)
+        _, path = record(request, RunDir(tmp_path))
+        assert path.parent == RunDir(tmp_path).recordings
+        return len(asked) > before
+
+    assert made_again()
+    assert not made_again()
+    for package in versions:
+        versions[package] += ".1"
+        assert made_again(), package
+    monkeypatch.setattr(imaging, "REVISION", imaging.REVISION + 1)
+    assert made_again()
+    monkeypatch.setattr(runtimes, "REVISION", runtimes.REVISION + 1)
+    assert made_again()
+    assert not made_again()

@@ -1,0 +1,177 @@
+"""Run another program: start it, show its progress, keep its log, name how it ended.
+
+A line on its standard output that is a progress event is shown; every other line of it, and its
+standard error, goes to the log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.errors import EnvironmentProblem
+from pipeline.progress import ProgressEvent, Report, silenced_by_failure, silent
+
+# Raises ValueError, KeyError or TypeError for a line that is no event.
+ReadEvent = Callable[[str], ProgressEvent]
+
+_LOG_TAIL_CHARS = 1500
+_READER_END_S = 5.0
+
+
+@dataclass
+class Log:
+    """Hold where a program's output goes; with `keep` it stays although all went well."""
+
+    path: Path
+    keep: bool = False
+
+    def add(self, text: str) -> None:
+        """Append text of ours to what the program wrote."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+
+    def tail(self) -> str:
+        """Return the last of it, or say that there is nothing."""
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            return f"no log: {error}"
+        return text[-_LOG_TAIL_CHARS:] or "nothing was logged"
+
+
+@contextmanager
+def open_log(path: Path | None, name: str) -> Iterator[Log]:
+    """Yield an empty log at `path`, or in the system's temporary folder where None.
+
+    A temporary log is removed at the end, unless an error names it or something asked to keep it.
+    """
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+        yield Log(path)
+        return
+    handle, temporary = tempfile.mkstemp(prefix=f"pipeline-{name}-", suffix=".log")
+    os.close(handle)
+    log = Log(Path(temporary))
+    try:
+        yield log
+    except EnvironmentProblem as error:
+        log.keep |= error.where == temporary
+        raise
+    finally:
+        if not log.keep:
+            log.path.unlink(missing_ok=True)
+
+
+def run_process(
+    name: str,
+    command: Sequence[str],
+    log: Log,
+    read_event: ReadEvent,
+    *,
+    report: Report = silent,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+) -> int:
+    """Run a program to its end and return its exit code, negative for a signal.
+
+    It never outlives this call. A `report` that fails does not end it: the failure is written to
+    the log and progress goes silent.
+
+    Args:
+        name: what errors call it.
+        command: the program and its arguments.
+        log: receives what it prints that is no progress.
+        read_event: reads one line of its standard output.
+        report: receives its progress.
+        env: its whole environment; this process's where None.
+        timeout_s: seconds after which it is ended.
+
+    Raises:
+        FileNotFoundError: there is no such program.
+        EnvironmentProblem: it took longer than `timeout_s`.
+    """
+    with log.path.open("ab") as stream:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            env=None if env is None else dict(env),
+        )
+    assert process.stdout is not None
+    reader = threading.Thread(
+        target=_pump, args=(process.stdout, log, read_event, report), daemon=True
+    )
+    reader.start()
+    try:
+        return process.wait(timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentProblem(
+            f"{name} took longer than {timeout_s:g} s", where=str(log.path)
+        ) from error
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        # A grandchild may hold the pipe open.
+        reader.join(timeout=_READER_END_S)
+
+
+def check_ended_well(name: str, code: int, log: Log) -> None:
+    """Raise unless the program ended with exit code 0.
+
+    Raises:
+        EnvironmentProblem: it was ended by a signal, which is named, or has another exit code.
+    """
+    if code < 0:
+        raise EnvironmentProblem(
+            f"{name} was ended by {signal.Signals(-code).name}",
+            where=str(log.path),
+            got=log.tail(),
+            next_step="check free memory (SIGKILL is often the out-of-memory killer), then rerun",
+        )
+    if code != 0:
+        raise EnvironmentProblem(
+            f"{name} stopped with exit code {code}", where=str(log.path), got=log.tail()
+        )
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Return the JSON object a program left, or an empty one where it left none."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # Whoever asked checks what must be in it.
+        return {}
+    return result if isinstance(result, dict) else {}
+
+
+def _pump(stream: IO[bytes], log: Log, read_event: ReadEvent, report: Report) -> None:
+    def failed(error: Exception) -> None:
+        log.keep = True
+        text = "".join(traceback.format_exception(error))
+        log.add(f"progress is no longer shown, since showing it failed:\n{text}")
+
+    show = silenced_by_failure(report, failed)
+    # Reads to the end whatever happens: a program whose pipe nobody empties would stand still.
+    with stream:
+        for raw in stream:
+            line = raw.decode("utf-8", errors="replace")
+            try:
+                event = read_event(line)
+            except (ValueError, KeyError, TypeError):
+                log.add(line)
+            else:
+                show(event)
