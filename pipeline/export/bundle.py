@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import __version__
 from pipeline.child import run_child
 from pipeline.contract.bundle import LABELS_FILE, MANIFEST_FILE, MODEL_FILE, RECIPE_FILE
 from pipeline.contract.dataset import DatasetManifest
@@ -14,7 +13,6 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import (
-    NOTICE,
     BundleManifest,
     FileEntry,
     ModelManifest,
@@ -24,13 +22,11 @@ from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Check
 from pipeline.errors import BadInput
-from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME
 from pipeline.export.converted import Conversion, converted_file
-from pipeline.export.metadata_writer import About
+from pipeline.export.metadata_writer import about_classifier, write_metadata
 from pipeline.export.readback import Asked, delegation_checks, read_back
 from pipeline.progress import Report, silent
 from pipeline.runtimes.keras_file import check_keras_archive
-from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.tflite.inspect import Inspection, inspect_file
 from pipeline.tflite.runtime_versions import version_key
 
@@ -42,7 +38,6 @@ _PACKAGES = (
     "numpy",
     "pillow",
     "tensorflow",
-    "tflite-support",
 )
 
 
@@ -67,6 +62,8 @@ def build(
     image: ImageContract,
     model_manifest: ModelManifest | None = None,
     license: str = "unknown",
+    model_version: str | None = None,
+    author: str = "",
     min_runtime: str = "2.16.0",
     report: Report = silent,
 ) -> BuiltBundle:
@@ -86,6 +83,8 @@ def build(
         image: what the model takes.
         model_manifest: what training recorded; where given, everything must agree with it.
         license: the licence of the model, for the metadata.
+        model_version: the model's own version; by default 12 digits of its hash.
+        author: who made the model.
         min_runtime: the oldest TFLite runtime that must load the file, as `2.16.0`.
         report: receives progress.
 
@@ -104,22 +103,17 @@ def build(
         Conversion(model, model_sha256, recipe, image, labels, dataset), run, report
     )
     # 4.
-    about = _about(recipe, labels, image, license)
-    file = staging / MODEL_FILE
-    run_child(
-        "pipeline.export.metadata_writer:write_metadata_child",
-        {
-            "model": str(made.path),
-            "out": str(file.resolve()),
-            "image": image.model_dump(mode="json"),
-            "labels": labels.model_dump(mode="json"),
-            "io": str(recipe.io),
-            "about": about.model_dump(mode="json"),
-        },
-        report=report,
-        env=TFLITE_SUPPORT_ENV,
-        log=run.logs / f"describe-{recipe.name}.log",
+    about = about_classifier(
+        recipe,
+        image,
+        labels,
+        model_sha256=model_sha256,
+        model_version=model_version,
+        author=author,
+        license=license,
     )
+    file = staging / MODEL_FILE
+    write_metadata(made.path, file, image=image, labels=labels, io=recipe.io, about=about)
     # 5.
     found = inspect_file(file)
     delegation = run_child(
@@ -156,22 +150,6 @@ def build(
     )
     manifest.save(staging / MANIFEST_FILE)
     return BuiltBundle(folder=staging, manifest=manifest, inspection=found, checks=checks)
-
-
-def _about(recipe: Recipe, labels: Labels, image: ImageContract, license: str) -> About:
-    return About(
-        name=f"Image classifier of {len(labels)} classes",
-        description=(
-            f"Takes an RGB image of {image.width_px}x{image.height_px} pixels, whole frame, "
-            f"resized bilinearly; answers the probability of each of {len(labels)} classes. "
-            f"Recipe {recipe.name}. {NOTICE}"
-        ),
-        version=__version__,
-        author="Made with pipeline",
-        license=license,
-        input_name=INPUT_NAME,
-        output_name=OUTPUT_NAME,
-    )
 
 
 def _check_agreement(
