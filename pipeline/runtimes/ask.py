@@ -27,7 +27,7 @@ from pipeline.runtimes.android_host import (
     refused_images,
     to_arrays,
 )
-from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
+from pipeline.runtimes.native import TFLITE_SUPPORT_ENV, install_hint
 from pipeline.runtimes.recording import Recording, make_recording
 
 _PACKAGE = {
@@ -202,7 +202,7 @@ def require(runtime: RuntimeName) -> None:
     if package_versions(package)[package] == "absent":
         raise EnvironmentProblem(
             f"the runtime {runtime} needs the package {package}, which is not installed",
-            next_step=f"uv pip install {package}",
+            next_step=install_hint(package),
         )
 
 
