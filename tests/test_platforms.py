@@ -27,7 +27,7 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 TASK_LIBRARY = {"tflite-support", "libusb-package"}
 
 
-@pytest.mark.parametrize(("platform", "python"), product(PLATFORMS, PYTHONS))
+@pytest.mark.parametrize(("platform", "python"), list(product(PLATFORMS, PYTHONS)))
 def test_every_locked_package_has_a_wheel(platform: str, python: tuple[int, int]) -> None:
     tags = {*cpython_tags(python, platforms=PLATFORMS[platform])}
     tags |= {*compatible_tags(python, platforms=PLATFORMS[platform])}

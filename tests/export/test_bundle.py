@@ -76,6 +76,15 @@ def rebuild(
     )
 
 
+def test_the_metadata_has_the_models_version_and_no_author_that_nobody_named(
+    built: Case, samples: Samples
+) -> None:
+    found = built.bundle.inspection.metadata
+    assert found is not None
+    assert found.version == sha256_file(samples.models["good"])[:12]
+    assert found.author == ""
+
+
 def test_a_bundle_holds_what_its_manifest_lists_and_passes_its_checks(
     built: Case, samples: Samples
 ) -> None:
