@@ -19,6 +19,7 @@ from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_json
 from pipeline.errors import BadInput, EnvironmentProblem, GateFailed
 from pipeline.progress import ProgressEvent, Report
+from tests.platforms import needs_proc
 
 HERE = "tests.test_child"
 
@@ -235,6 +236,7 @@ def test_the_working_folder_cannot_stand_in_for_a_module(
     assert not result.string.startswith(str(tmp_path))
 
 
+@needs_proc
 def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     code = (

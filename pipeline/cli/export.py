@@ -76,7 +76,7 @@ def export(
         str | None,
         typer.Option(help="The model's own version, for the metadata; from its hash by default."),
     ] = None,
-    author: Annotated[str, typer.Option(help="Who made the model, for the metadata.")] = "unknown",
+    author: Annotated[str, typer.Option(help="Who made the model, for the metadata.")] = "",
     junit: JunitOption = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed of int8's choice of images; 0.")

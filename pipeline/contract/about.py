@@ -14,7 +14,11 @@ FULL_NAMES_LOCALE = "en"
 
 
 class About(Frozen):
-    """Hold what the metadata says of the model in words, and the names of input and output."""
+    """Hold what the metadata says of the model in words, and the names of input and output.
+
+    `version` is the model's own and `author` is who made the model; the tool that exported it is
+    named in the description. An empty text is left out of the file.
+    """
 
     name: str
     description: str

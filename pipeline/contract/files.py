@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_ZEROS_BYTES = 1 << 20
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -39,3 +41,20 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
 def write_text_atomic(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8 through a temporary file and a rename."""
     write_bytes_atomic(path, text.encode("utf-8"))
+
+
+def reserve_space(path: Path, *, header_bytes: int) -> None:
+    """Take the disk space of a file at once that is all zeros after its header.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    with path.open("r+b") as stream:
+        size_bytes = os.fstat(stream.fileno()).st_size
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, size_bytes)
+            return
+        # macOS lacks it; zeros written over zeros take the space and change nothing.
+        stream.seek(header_bytes)
+        for start in range(header_bytes, size_bytes, _ZEROS_BYTES):
+            stream.write(bytes(min(_ZEROS_BYTES, size_bytes - start)))

@@ -5,20 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.child import run_child
 from pipeline.contract.about import About
 from pipeline.contract.bundle import LABELS_FILE, MODEL_FILE, RECIPE_FILE
 from pipeline.contract.decision import Decision
 from pipeline.contract.files import write_text_atomic
-from pipeline.contract.image import ImageContract
-from pipeline.contract.labels import Labels
-from pipeline.contract.manifest import NOTICE, BundleManifest, FileEntry, package_versions
-from pipeline.contract.recipe import Recipe
+from pipeline.contract.manifest import BundleManifest, FileEntry, package_versions
 from pipeline.contract.run import RunDir
-from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME
 from pipeline.export.converted import Conversion, converted_file
+from pipeline.export.metadata_writer import write_metadata
 from pipeline.progress import Report, silent
-from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.tflite.inspect import Inspection, inspect_file
 
 _PACKAGES = (
@@ -29,7 +24,6 @@ _PACKAGES = (
     "numpy",
     "pillow",
     "tensorflow",
-    "tflite-support",
 )
 
 
@@ -85,19 +79,13 @@ def build(
     made = converted_file(conversion, run, report)
     # 2.
     file = staging / MODEL_FILE
-    run_child(
-        "pipeline.export.metadata_writer:write_metadata_child",
-        {
-            "model": str(made.path),
-            "out": str(file.resolve()),
-            "image": conversion.image.model_dump(mode="json"),
-            "labels": conversion.labels.model_dump(mode="json"),
-            "io": str(made.recipe.io),
-            "about": request.about.model_dump(mode="json"),
-        },
-        report=report,
-        env=TFLITE_SUPPORT_ENV,
-        log=run.logs / f"describe-{made.recipe.name}.log",
+    write_metadata(
+        made.path,
+        file,
+        image=conversion.image,
+        labels=conversion.labels,
+        io=made.recipe.io,
+        about=request.about,
     )
     write_text_atomic(staging / LABELS_FILE, conversion.labels.text())
     made.recipe.save(staging / RECIPE_FILE)
@@ -128,28 +116,3 @@ def build(
         license=request.license,
     )
     return BuiltBundle(folder=staging, manifest=manifest, inspection=found)
-
-
-def about_model(
-    recipe: Recipe,
-    labels: Labels,
-    image: ImageContract,
-    *,
-    license: str,
-    version: str,
-    author: str,
-) -> About:
-    """Return what the metadata says of a model: what it takes, what it answers, the notice."""
-    return About(
-        name=f"Image classifier of {len(labels)} classes",
-        description=(
-            f"Takes an RGB image of {image.width_px}x{image.height_px} pixels, whole frame, "
-            f"resized bilinearly; answers the probability of each of {len(labels)} classes. "
-            f"Recipe {recipe.name}. {NOTICE}"
-        ),
-        version=version,
-        author=author,
-        license=license,
-        input_name=INPUT_NAME,
-        output_name=OUTPUT_NAME,
-    )

@@ -1,16 +1,20 @@
 """Write normalization, labels, names and licence into a TFLite file.
 
-`write_metadata_child` runs in a child process; nothing else here needs tflite_support.
+The metadata is a flatbuffer of its own in a buffer of the model; label files are packed behind the
+model as a zip archive. That is how Android's Task Library and MediaPipe read them. The same inputs
+give the same bytes on every platform.
 """
 
 from __future__ import annotations
 
-import io
-import tempfile
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline import __version__
 from pipeline.contract.about import (
     FULL_NAMES_FILE,
     FULL_NAMES_LOCALE,
@@ -19,101 +23,179 @@ from pipeline.contract.about import (
     stored_output_range,
 )
 from pipeline.contract.bundle import LABELS_FILE
-from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.recipe import Io
-from pipeline.progress import ProgressEvent, Report
-from pipeline.runtimes.native import prepare_tflite_support
+from pipeline.contract.manifest import NOTICE
+from pipeline.contract.recipe import Io, Recipe
+from pipeline.export.convert import INPUT_NAME, OUTPUT_NAME
+from pipeline.tflite.edit import pack, unpack_whole
+from pipeline.tflite.flatbuffer import Model, read_file, text
+from pipeline.tflite.metadata_schema import METADATA_IDENTIFIER, METADATA_NAME, metadata_schema
 
+# The oldest parser that knows every field written here: all are of the schema's first version
+# (metadata_schema.fbs lists what later ones added).
+MIN_PARSER_VERSION = "1.0.0"
+_MODEL_VERSION_DIGITS = 12
 # The first moment a zip archive can state: a fixed time keeps equal inputs equal in bytes.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_ZIP_MADE_ON_UNIX = 3
 
 
-def write_metadata_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Copy the flatbuffer `request["model"]` to `request["out"]` with metadata added.
+def about_classifier(
+    recipe: Recipe,
+    image: ImageContract,
+    labels: Labels,
+    *,
+    model_sha256: str,
+    model_version: str | None = None,
+    author: str = "",
+    license: str = "unknown",
+) -> About:
+    """Describe an exported classifier in words.
 
-    The request holds model, out, image (contract), labels, io and about. The label files are
-    packed behind the model as a zip archive, the way the Task Library and MediaPipe read them.
+    Args:
+        recipe: how it is quantized.
+        image: what it takes.
+        labels: what it answers.
+        model_sha256: of the `.keras` file; its first 12 digits are the default version.
+        model_version: the model's own version.
+        author: who made the model; empty where nobody is named.
+        license: of the model.
+    """
+    return About(
+        name=f"Image classifier of {len(labels)} classes",
+        description=(
+            f"Takes an RGB image of {image.width_px}x{image.height_px} pixels, whole frame, "
+            f"resized bilinearly; answers the probability of each of {len(labels)} classes. "
+            f"Recipe {recipe.name}. Exported with pipeline {__version__}. {NOTICE}"
+        ),
+        version=model_version or model_sha256[:_MODEL_VERSION_DIGITS],
+        author=author,
+        license=license,
+        input_name=INPUT_NAME,
+        output_name=OUTPUT_NAME,
+    )
+
+
+def write_metadata(
+    source: Path, out: Path, *, image: ImageContract, labels: Labels, io: Io, about: About
+) -> None:
+    """Copy the `.tflite` file `source` to `out` with metadata added.
 
     Raises:
-        EnvironmentProblem: tflite-support cannot be loaded.
+        BadInput: `source` cannot be read or is damaged.
+        EnvironmentProblem: the metadata schema is not installed.
     """
-    image = ImageContract.model_validate(request["image"])
-    labels = Labels.model_validate(request["labels"])
-    about, io_type = About.model_validate(request["about"]), Io(request["io"])
-    report(ProgressEvent("describe", 0, 1, "write metadata"))
-    prepare_tflite_support()
-    model = bytearray(Path(request["model"]).read_bytes())
-    with tempfile.TemporaryDirectory(prefix="pipeline-labels-") as folder:
-        data = _populate(model, image, _label_files(labels, Path(folder)), io_type, about)
-    data = _with_fixed_times(data)
-    Path(request["out"]).write_bytes(data)
-    report(ProgressEvent("describe", 1, 1))
-    return {"sha256": sha256_bytes(data), "size_bytes": len(data)}
+    model = unpack_whole(read_file(source), where=str(source))
+    _set_metadata(model, metadata_flatbuffer(image, labels, io, about))
+    out.write_bytes(_with_files(pack(model), _label_files(labels)))
 
 
-def _label_files(labels: Labels, folder: Path) -> list[tuple[Path, str | None]]:
-    """Write the label files and return each with its locale; clients take the first as labels."""
-    files: list[tuple[Path, str | None]] = [(folder / LABELS_FILE, None)]
-    files[0][0].write_text(labels.text(), encoding="utf-8")
+def metadata_flatbuffer(
+    image: ImageContract, labels: Labels, io: Io, about: About, *, schema: Any = None
+) -> bytes:
+    """Return the metadata as a flatbuffer.
+
+    Args:
+        image: gives normalization, colour space and the input's range.
+        labels: names the label files.
+        io: the element type of input and output.
+        about: the texts.
+        schema: the generated module to write with; by default the installed one.
+    """
+    import flatbuffers
+
+    schema = schema or metadata_schema()
+    graph = schema.SubGraphMetadataT()
+    graph.inputTensorMetadata = [_input(schema, image, io, about)]
+    graph.outputTensorMetadata = [_output(schema, labels, io, about)]
+    value = schema.ModelMetadataT()
+    value.name, value.description = about.name, about.description
+    value.version, value.author = about.version or None, about.author or None
+    value.license = about.license or None
+    value.subgraphMetadata = [graph]
+    value.minParserVersion = MIN_PARSER_VERSION
+    builder = flatbuffers.Builder()
+    builder.Finish(value.Pack(builder), METADATA_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _input(schema: Any, image: ImageContract, io: Io, about: About) -> Any:
+    channels = image.channels
+    normalization = schema.NormalizationOptionsT()
+    normalization.mean = [image.mean] * channels
+    normalization.std = [image.std] * channels
+    unit = schema.ProcessUnitT()
+    unit.optionsType = schema.ProcessUnitOptions.NormalizationOptions
+    unit.options = normalization
+    properties = schema.ImagePropertiesT()
+    properties.colorSpace = schema.ColorSpaceType.RGB
+    tensor = schema.TensorMetadataT()
+    tensor.name = about.input_name
+    tensor.description = f"RGB image of {image.width_px}x{image.height_px} pixels, whole frame."
+    tensor.content = schema.ContentT()
+    tensor.content.contentPropertiesType = schema.ContentProperties.ImageProperties
+    tensor.content.contentProperties = properties
+    tensor.processUnits = [unit]
+    tensor.stats = _stats(schema, *stored_input_range(image, io), channels)
+    return tensor
+
+
+def _output(schema: Any, labels: Labels, io: Io, about: About) -> Any:
+    tensor = schema.TensorMetadataT()
+    tensor.name = about.output_name
+    tensor.description = "Probability of each label, in the order of the label file."
+    tensor.content = schema.ContentT()
+    tensor.content.contentPropertiesType = schema.ContentProperties.FeatureProperties
+    tensor.content.contentProperties = schema.FeaturePropertiesT()
+    low, high = stored_output_range(io)
+    tensor.stats = _stats(schema, low, high, 1)
+    tensor.associatedFiles = []
+    for name in _label_files(labels):
+        file = schema.AssociatedFileT()
+        file.name = name
+        file.description = "Labels for categories that the model can recognize."
+        file.type = schema.AssociatedFileType.TENSOR_AXIS_LABELS
+        # Clients take the file without a locale as the labels.
+        file.locale = FULL_NAMES_LOCALE if name == FULL_NAMES_FILE else None
+        tensor.associatedFiles.append(file)
+    return tensor
+
+
+def _stats(schema: Any, low: float, high: float, count: int) -> Any:
+    stats = schema.StatsT()
+    stats.min, stats.max = [low] * count, [high] * count
+    return stats
+
+
+def _label_files(labels: Labels) -> dict[str, str]:
+    files = {LABELS_FILE: labels.text()}
     if labels.full_names:
-        files.append((folder / FULL_NAMES_FILE, FULL_NAMES_LOCALE))
-        files[1][0].write_text(labels.full_names_text(), encoding="utf-8")
+        files[FULL_NAMES_FILE] = labels.full_names_text()
     return files
 
 
-def _populate(
-    model: bytearray,
-    image: ImageContract,
-    label_files: list[tuple[Path, str | None]],
-    io_type: Io,
-    about: About,
-) -> bytes:
-    from tflite_support import metadata_schema_py_generated as schema
-    from tflite_support.metadata_writers import image_classifier, metadata_info
+def _set_metadata(model: Model, packed: bytes) -> None:
+    from ai_edge_litert import schema_py_generated as schema
 
-    general = metadata_info.GeneralMd(
-        name=about.name,
-        version=about.version,
-        description=about.description,
-        author=about.author,
-        licenses=about.license,
-    )
-    channels = image.channels
-    input_md = metadata_info.InputImageTensorMd(
-        name=about.input_name,
-        description=f"RGB image of {image.width_px}x{image.height_px} pixels, whole frame.",
-        norm_mean=[image.mean] * channels,
-        norm_std=[image.std] * channels,
-        color_space_type=schema.ColorSpaceType.RGB,
-    )
-    low, high = stored_input_range(image, io_type)
-    input_md.min_values, input_md.max_values = [low] * channels, [high] * channels
-    output_md = metadata_info.ClassificationTensorMd(
-        name=about.output_name,
-        description="Probability of each label, in the order of the label file.",
-        label_files=[
-            metadata_info.LabelFileMd(file_path=str(path), locale=locale)
-            for path, locale in label_files
-        ],
-    )
-    low, high = stored_output_range(io_type)
-    output_md.min_values, output_md.max_values = [low], [high]
-    writer = image_classifier.MetadataWriter.create_from_metadata_info(
-        model, general_md=general, input_md=input_md, output_md=output_md
-    )
-    return bytes(writer.populate())
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(packed, np.uint8)
+    model.metadata = model.metadata or []
+    for entry in model.metadata:
+        if text(entry.name) == METADATA_NAME:
+            model.buffers[entry.buffer] = buffer
+            return
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata.append(entry)
 
 
-def _with_fixed_times(data: bytes) -> bytes:
-    # The populator stamps the packed files with the time of day.
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        start = min(member.header_offset for member in archive.infolist())
-        contents = {name: archive.read(name) for name in sorted(archive.namelist())}
-    stream = io.BytesIO()
-    stream.write(data[:start])
+def _with_files(model: bytes, files: dict[str, str]) -> bytes:
+    stream = BytesIO(model)
     with zipfile.ZipFile(stream, "a", compression=zipfile.ZIP_STORED) as archive:
-        for name, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(name, date_time=_ZIP_EPOCH), content)
+        for name, content in sorted(files.items()):
+            member = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
+            member.create_system = _ZIP_MADE_ON_UNIX
+            archive.writestr(member, content.encode("utf-8"))
     return stream.getvalue()

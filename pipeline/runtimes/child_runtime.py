@@ -23,6 +23,7 @@ from pipeline.runtimes.interface import (
     Runtime,
     RuntimeDescription,
 )
+from pipeline.runtimes.native import install_hint
 
 _ABSENT = "absent"
 
@@ -70,7 +71,7 @@ class ChildRuntime(RuntimeDescription):
             if versions[package] == _ABSENT:
                 raise EnvironmentProblem(
                     f"the runtime {self.name} needs the package {package}, which is not installed",
-                    next_step=f"uv pip install {package}",
+                    next_step=install_hint(package),
                 )
 
     def identity(self) -> Identity:

@@ -1,18 +1,15 @@
 """Read the metadata of a `.tflite` file: normalization, labels, names, licence.
 
 The metadata is a flatbuffer of its own in the TFLITE_METADATA buffer; the label file is packed
-as a zip archive behind the model. tflite_support itself cannot be imported here (it pulls in
-native libraries and TensorFlow), so its generated schema is loaded alone, by file location.
+as a zip archive behind the model.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import struct
 import zipfile
 import zlib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,11 @@ from pydantic import ValidationError
 from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.errors import BadInput
 from pipeline.tflite.flatbuffer import Guarded, Model, metadata_bytes, read_file, text, unpack
 from pipeline.tflite.graph import Graph, describe
+from pipeline.tflite.metadata_schema import METADATA_IDENTIFIER, METADATA_NAME, metadata_schema
 
-_FIELD = "TFLITE_METADATA"
-_IDENTIFIER = b"M001"
 _MAX_LABEL_BYTES = 16 * 2**20
 _COLORS = {0: "unknown", 1: "RGB", 2: "GRAYSCALE"}
 
@@ -88,12 +84,12 @@ def metadata_of(model: Model, data: bytes, *, where: str) -> ModelMetadata | Non
     Raises:
         BadInput: the metadata is damaged, or a file it names is missing or damaged.
     """
-    packed = metadata_bytes(model, _FIELD, data)
+    packed = metadata_bytes(model, METADATA_NAME, data)
     if packed is None:
         return None
-    if packed[4:8] != _IDENTIFIER:
-        raise _damaged(where, f"identifier {packed[4:8]!r}, not {_IDENTIFIER!r}")
-    schema = _schema()
+    if packed[4:8] != METADATA_IDENTIFIER:
+        raise _damaged(where, f"identifier {packed[4:8]!r}, not {METADATA_IDENTIFIER!r}")
+    schema = metadata_schema()
     try:
         value = schema.ModelMetadataT.InitFromPackedBuf(Guarded(packed), 0)
         subgraphs = value.subgraphMetadata or []
@@ -269,24 +265,6 @@ def _packed_files(data: bytes) -> tuple[str, ...]:
 
 def _floats(values: Any) -> tuple[float, ...]:
     return () if values is None else tuple(float(value) for value in values)
-
-
-@cache
-def _schema() -> Any:
-    package = importlib.util.find_spec("tensorflow_lite_support")
-    folders = list(package.submodule_search_locations or ()) if package else []
-    for folder in folders:
-        path = Path(folder) / "metadata" / "metadata_schema_py_generated.py"
-        spec = importlib.util.spec_from_file_location("pipeline_tflite_metadata_schema", path)
-        if path.is_file() and spec is not None and spec.loader is not None:
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return module
-    raise EnvironmentProblem(
-        "the schema of TFLite metadata is missing",
-        expected="the package tflite-support",
-        next_step="install the locked environment with `uv sync`",
-    )
 
 
 def _damaged(where: str, got: str) -> BadInput:

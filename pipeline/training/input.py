@@ -5,7 +5,6 @@ Imported in a child process only.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline.contract.dataset import ImageRecord
-from pipeline.contract.files import atomic_path
+from pipeline.contract.files import atomic_path, reserve_space
 from pipeline.contract.image import ImageContract
 from pipeline.errors import PipelineError
 from pipeline.imaging.decode import Pixels, decode_file
@@ -111,8 +110,7 @@ def allocate(
     raises OSError instead.
     """
     array = np.lib.format.open_memmap(path, "w+", dtype, shape)
-    with path.open("r+b") as stream:
-        os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    reserve_space(path, header_bytes=array.offset)
     return array
 
 

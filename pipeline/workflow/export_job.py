@@ -9,9 +9,10 @@ from pathlib import Path
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.recipe import Recipe
-from pipeline.export.bundle import BuildRequest, about_model
+from pipeline.export.bundle import BuildRequest
 from pipeline.export.converted import EXPORTER_REVISION, Conversion
 from pipeline.export.golden_photos import GoldenPhoto
+from pipeline.export.metadata_writer import about_classifier
 from pipeline.parity.thresholds import Thresholds
 from pipeline.workflow.source import KerasSource
 
@@ -34,7 +35,7 @@ class ExportJob:
     decision: Decision = field(default_factory=Decision)
     golden_photos: tuple[Path, ...] = ()
     model_version: str | None = None
-    author: str = "unknown"
+    author: str = ""
 
     def build_request(self) -> BuildRequest:
         """Return what the build needs of this job."""
@@ -48,13 +49,14 @@ class ExportJob:
                 source.labels,
                 source.dataset,
             ),
-            about=about_model(
+            about=about_classifier(
                 self.recipe,
-                source.labels,
                 source.image,
-                license=source.license,
-                version=self.model_version or source.sha256[:12],
+                source.labels,
+                model_sha256=source.sha256,
+                model_version=self.model_version,
                 author=self.author,
+                license=source.license,
             ),
             license=source.license,
             promised_runtime=self.promised_runtime,

@@ -13,18 +13,17 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
-from pipeline.child import run_child
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest, FileEntry
-from pipeline.contract.recipe import Quantize, Recipe
+from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.verdict import Outcome
 from pipeline.errors import EnvironmentProblem
 from pipeline.export.goldens import make_goldens
+from pipeline.export.metadata_writer import write_metadata
 from pipeline.runtimes.android_host import AndroidHost, find_host
-from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 from pipeline.tflite.inspect import inspect_file
 from tests.android.bundles import verdict
 from tests.export.samples import ABOUT
@@ -99,17 +98,8 @@ def bundle(folder: Path, image: ImageContract, labels: Labels) -> None:
     """Write a whole bundle of such a network."""
     bare = folder / "bare.bin"
     bare.write_bytes(network(image, len(labels)))
-    run_child(
-        "pipeline.export.metadata_writer:write_metadata_child",
-        {
-            "model": str(bare),
-            "out": str(folder / MODEL_FILE),
-            "image": image.model_dump(mode="json"),
-            "labels": labels.model_dump(mode="json"),
-            "io": "float32",
-            "about": ABOUT.model_dump(mode="json"),
-        },
-        env=TFLITE_SUPPORT_ENV,
+    write_metadata(
+        bare, folder / MODEL_FILE, image=image, labels=labels, io=Io.float32, about=ABOUT
     )
     bare.unlink()
     (folder / "labels.txt").write_text(labels.text(), encoding="utf-8")

@@ -9,9 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipeline.contract.files import atomic_path, write_bytes_atomic, write_text_atomic
+from pipeline.contract.files import (
+    atomic_path,
+    reserve_space,
+    write_bytes_atomic,
+    write_text_atomic,
+)
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import ISIC_2019
 from pipeline.contract.manifest import FileEntry, Manifest, package_versions
@@ -29,6 +35,27 @@ def test_a_file_is_written_whole_and_readable_by_all(tmp_path: Path) -> None:
     assert path.read_bytes() == "grün".encode()
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert names(path.parent) == ["note.txt"]
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_the_space_of_a_mapped_array_is_taken_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portable: bool
+) -> None:
+    if portable:
+        # As on macOS.
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    path = tmp_path / "array.npy"
+    array = np.lib.format.open_memmap(path, "w+", np.float32, (3000, 1001))
+    size_bytes = path.stat().st_size
+    assert path.stat().st_blocks * 512 < size_bytes, "the file system stores zeros at once"
+    reserve_space(path, header_bytes=array.offset)
+    assert path.stat().st_size == size_bytes
+    assert path.stat().st_blocks * 512 >= size_bytes
+    array[2999, 1000] = 1
+    array.flush()
+    read = np.load(path)
+    assert read.shape == (3000, 1001)
+    assert read.sum() == 1
 
 
 def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.recipe import Io, Quantize, Recipe, Step
 from pipeline.export.int8.request import ImageFile, ModelFile, QuantizeRequest, image_files
+from pipeline.export.metadata_writer import write_metadata
 from pipeline.progress import Report
-from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
 
 IMAGE = ImageContract(height_px=32, width_px=32)
 LABELS = Labels(names=("RED", "GREEN", "BLUE"), critical=("RED",))
@@ -101,22 +101,16 @@ def samples() -> Samples:
     converted = {name: folder / f"{name}.tflite" for name in names}
     described = {name: folder / f"{name}-described.tflite" for name in names}
     named = {name: folder / f"{name}-named.tflite" for name in names}
-    run_child(
-        "tests.export.samples:describe_child",
-        {
-            "files": [
-                {
-                    "model": str(converted[recipe.name]),
-                    "out": str(out[recipe.name]),
-                    "labels": labels.model_dump(mode="json"),
-                    "io": str(recipe.io),
-                }
-                for recipe in RECIPES
-                for out, labels in ((described, LABELS), (named, NAMED))
-            ]
-        },
-        env=TFLITE_SUPPORT_ENV,
-    )
+    for recipe in RECIPES:
+        for out, labels in ((described, LABELS), (named, NAMED)):
+            write_metadata(
+                converted[recipe.name],
+                out[recipe.name],
+                image=IMAGE,
+                labels=labels,
+                io=recipe.io,
+                about=ABOUT,
+            )
     models = {path.stem: path for path in folder.glob("*.keras")}
     return Samples(folder, dataset, models, converted, described, named, folder / "again.tflite")
 
@@ -217,22 +211,6 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
                 classes=3,
                 out=str(folder / f"{recipe.name}.tflite"),
             ),
-            report,
-        )
-    return {}
-
-
-def describe_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Write metadata into each file."""
-    from pipeline.export.metadata_writer import write_metadata_child
-
-    for file in request["files"]:
-        write_metadata_child(
-            {
-                **file,
-                "image": IMAGE.model_dump(mode="json"),
-                "about": ABOUT.model_dump(mode="json"),
-            },
             report,
         )
     return {}

@@ -10,8 +10,9 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.recipe import Io, Recipe, Repair
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
-from pipeline.export.bundle import BuildRequest, BuiltBundle, about_model, build
+from pipeline.export.bundle import BuildRequest, BuiltBundle, build
 from pipeline.export.converted import Conversion
+from pipeline.export.metadata_writer import about_classifier
 from pipeline.parity.structure import structure_of_bundle
 from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.runtimes.delegation import Delegation
@@ -47,9 +48,20 @@ def rebuild(
     staging.mkdir()
     path = samples.models["good"]
     conversion = Conversion(path, sha256_file(path), recipe, IMAGE, LABELS, samples.dataset)
-    about = about_model(recipe, LABELS, IMAGE, license="CC0-1.0", version="1.2", author="the tests")
+    about = about_classifier(
+        recipe, IMAGE, LABELS, model_sha256="0" * 64, model_version="1.2", license="CC0-1.0"
+    )
     request = BuildRequest(conversion, about, "CC0-1.0", "2.16.0")
     return build(request, run, staging, report=report)
+
+
+def test_the_metadata_has_the_models_version_and_no_author_that_nobody_named(
+    built: Case, samples: Samples
+) -> None:
+    found = built.bundle.inspection.metadata
+    assert found is not None
+    assert found.version == sha256_file(samples.models["good"])[:12]
+    assert found.author == ""
 
 
 def test_a_bundle_holds_what_its_manifest_lists_and_passes_its_checks(

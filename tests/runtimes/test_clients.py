@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from pipeline.contract.choices import RuntimeName
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.runtimes.ask import ask, hash_model
 from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
+from pipeline.runtimes.native import install_hint
 from pipeline.runtimes.task_library import by_label
 from tests.export.samples import IMAGE, LABELS, samples
+from tests.platforms import HAS_TFLITE_SUPPORT, needs_tflite_support
 
-RUNTIMES = (RuntimeName.litert, RuntimeName.task_library, RuntimeName.mediapipe)
+TASK_LIBRARY = pytest.param(RuntimeName.task_library, marks=needs_tflite_support)
+RUNTIMES = (RuntimeName.litert, TASK_LIBRARY, RuntimeName.mediapipe)
 
 
 def answers(runtime: RuntimeName, model: Path, **options: Any) -> Answers:
@@ -40,13 +43,16 @@ def inference(
     )
 
 
+@pytest.mark.parametrize("runtime", [TASK_LIBRARY, RuntimeName.mediapipe])
 @pytest.mark.parametrize("name", ["float32", "float16", "int8-uint8"])
-def test_the_task_library_and_mediapipe_classify_jpegs_as_litert_does(name: str) -> None:
-    litert, *clients = (answers(runtime, samples().described[name]) for runtime in RUNTIMES)
-    for client in clients:
-        assert client.probabilities.shape == litert.probabilities.shape
-        # uint8 outputs are 1/256 apart, and the clients bring kernels of other years.
-        np.testing.assert_allclose(client.probabilities, litert.probabilities, atol=2.1 / 256)
+def test_the_task_library_and_mediapipe_classify_jpegs_as_litert_does(
+    name: str, runtime: RuntimeName
+) -> None:
+    litert = answers(RuntimeName.litert, samples().described[name])
+    client = answers(runtime, samples().described[name])
+    assert client.probabilities.shape == litert.probabilities.shape
+    # uint8 outputs are 1/256 apart, and the clients bring kernels of other years.
+    np.testing.assert_allclose(client.probabilities, litert.probabilities, atol=2.1 / 256)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -69,7 +75,7 @@ def test_int8_input_is_quantized_as_the_file_says() -> None:
     np.testing.assert_allclose(int8.probabilities, uint8.probabilities, atol=0.05)
 
 
-@pytest.mark.parametrize("runtime", [RuntimeName.task_library, RuntimeName.mediapipe])
+@pytest.mark.parametrize("runtime", [TASK_LIBRARY, RuntimeName.mediapipe])
 def test_int8_input_is_refused_by_the_clients_in_words(runtime: RuntimeName) -> None:
     with pytest.raises(BadInput, match="refuses the model"):
         answers(runtime, samples().described["int8-int8"])
@@ -112,3 +118,33 @@ def test_scores_are_ordered_by_label_and_other_classes_refused() -> None:
     assert by_label([("b", 0.75), ("a", 0.25)], ["a", "b"]).tolist() == [[0.25, 0.75]]
     with pytest.raises(BadInput, match="other classes"):
         by_label([("b", 0.75), ("c", 0.25)], ["a", "b"])
+
+
+@pytest.mark.skipif(HAS_TFLITE_SUPPORT, reason="tflite-support is installed here")
+def test_a_runtime_without_wheels_here_is_refused_with_what_to_use() -> None:
+    with pytest.raises(EnvironmentProblem, match="tflite-support") as refused:
+        answers(RuntimeName.task_library, samples().described["float16"])
+    assert refused.value.next_step == install_hint("tflite-support")
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "python", "words"),
+    [
+        ("linux", "x86_64", (3, 11), "--extra task-library"),
+        ("linux", "x86_64", (3, 12), "--runtime mediapipe"),
+        ("linux", "aarch64", (3, 11), "--runtime mediapipe"),
+        ("darwin", "arm64", (3, 11), "--runtime mediapipe"),
+    ],
+)
+def test_the_hint_names_what_this_platform_can_do(
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    machine: str,
+    python: tuple[int, int],
+    words: str,
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("sys.version_info", (*python, 0))
+    assert words in install_hint("tflite-support")
+    assert "uv sync" in install_hint("ai-edge-litert")

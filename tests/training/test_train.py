@@ -21,6 +21,7 @@ from pipeline.metrics import Metrics
 from pipeline.progress import ProgressEvent
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
+from tests.platforms import needs_proc
 from tests.training.samples import LABELS, SMALL, coloured_dataset
 
 SCRATCH = TrainRequest(image=SMALL, width=0.35, weights="none", epochs=2)
@@ -97,6 +98,7 @@ with run.lock():
 
 
 @pytest.mark.slow
+@needs_proc
 def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     run = RunDir(tmp_path / "run")
     coloured_dataset(tmp_path / "images", run)
