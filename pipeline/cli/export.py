@@ -11,6 +11,7 @@ from pipeline.cli.options import (
     DEFAULT_RUN_DIR,
     JsonOption,
     JunitOption,
+    MarkdownOption,
     RunDirOption,
     SeedOption,
     ToleranceOption,
@@ -20,11 +21,9 @@ from pipeline.contract.choices import Io, Quantize, Repair, default_io
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
-    from pipeline.contract.ladder import Ladder
-    from pipeline.contract.verdict import Verdict
     from pipeline.workflow.export import Exported
+    from pipeline.workflow.report import ReportResult
 
 
 def export(
@@ -73,6 +72,7 @@ def export(
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
     ] = "2.16.0",
     junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     seed: SeedOption = 0,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
@@ -121,17 +121,21 @@ def export(
             decision=decision,
             report=report,
         )
-        write_report(run)
-    finish([exported], run.report, junit)
+        written = write_report(run)
+    finish([exported], written, junit, markdown)
 
 
-def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
-    """Show the exports and raise the first refusal among them."""
-    from pipeline.contract.files import write_text_atomic
-    from pipeline.report.junit import render_junit
+def finish(
+    exported: list[Exported], written: ReportResult, junit: Path | None, markdown: Path | None
+) -> None:
+    """Show the exports, then end with the first refusal among them, or with what is not written."""
+    from rich.markup import escape
 
-    if junit is not None:
-        write_text_atomic(junit, render_junit({one.recipe.name: one.verdict for one in exported}))
+    from pipeline.cli.verdict_files import report_lines, report_value, write_verdicts
+    from pipeline.report.terminal import search_table, verdict_table
+
+    verdicts = {one.recipe.name: one.verdict for one in exported}
+    problem = write_verdicts(verdicts, junit=junit, markdown=markdown) or written.problem
     refusals = [one.refusal() for one in exported]
     refused = next((refusal for refusal in refusals if refusal is not None), None)
     value: dict[str, Any] = {
@@ -151,70 +155,15 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
             }
             for one in exported
         ],
-        "report": str(report),
+        **report_value(written),
     }
     parts: list[RenderableType] = []
     for one in exported:
-        if one.manifest.ladder.rungs:
-            parts.append(ladder_table(one.manifest.ladder, one.recipe.name))
+        search = search_table(one.manifest, one.recipe.name)
+        parts += [] if search is None else [search]
         parts.append(verdict_table(one.verdict, one.recipe.name))
         parts.append(
-            f"{'published' if one.published else 'NOT published, kept aside'}: {one.folder}"
+            f"{'published' if one.published else 'NOT published, kept aside'}: "
+            f"{escape(str(one.folder))}"
         )
-    output.conclude(value, refused, *parts, f"report: {report}")
-
-
-def ladder_table(ladder: Ladder, title: str) -> Table:
-    """Return what an int8 search tried, a row for each file."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from pipeline.report.ladder import step_words
-
-    table = Table(title=f"{escape(title)}: repair", title_justify="left")
-    for column in ("step", "agreement", "mean difference", "latency p50", ""):
-        table.add_column(column, overflow="fold")
-    for rung in ladder.rungs:
-        state = "[green]holds[/]" if rung.passed else "does not hold"
-        table.add_row(
-            f"[bold]{step_words(rung)}[/]" if rung.chosen else step_words(rung),
-            f"{100 * rung.agreement:.1f}%",
-            f"{rung.mean_difference:.4f}",
-            f"{rung.latency_ms_p50:.1f} ms",
-            f"{state}, [bold]chosen[/]" if rung.chosen else state,
-        )
-    return table
-
-
-def verdict_table(verdict: Verdict, title: str) -> Table:
-    """Return a verdict as a table: what passed in a line each gate, the rest check by check.
-
-    The task gate is always shown check by check, since its figures are what a person asks for.
-    """
-    from rich.markup import escape
-    from rich.table import Table
-
-    from pipeline.contract.verdict import Gate, Outcome
-    from pipeline.report import wording
-
-    style = {Outcome.passed: "green", Outcome.failed: "bold red", Outcome.inconclusive: "yellow"}
-    table = Table(
-        title=f"{escape(title)}: [{style[verdict.outcome]}]{wording.headline(verdict)}[/]",
-        title_justify="left",
-    )
-    for column in ("gate", "check", "outcome", "measured", "asked for"):
-        table.add_column(column, overflow="fold")
-    for gate in Gate:
-        checks = [check for check in verdict.checks if check.gate is gate]
-        brief = gate is not Gate.task and all(c.outcome is Outcome.passed for c in checks)
-        if checks and brief:
-            table.add_row(str(gate), f"all {len(checks)} checks", "[green]pass[/]", "", "")
-        for check in () if brief else checks:
-            table.add_row(
-                str(gate),
-                escape(wording.title(check)),
-                f"[{style[check.outcome]}]{check.outcome}[/]",
-                wording.measured(check),
-                wording.limit(check),
-            )
-    return table
+    output.conclude(value, refused or problem, *parts, *report_lines(written))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import JsonOption, JunitOption
+from pipeline.cli.options import JsonOption, JunitOption, MarkdownOption
 from pipeline.cli.output import output
 from pipeline.contract.choices import Quantize
 
@@ -30,6 +30,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Override seed.")] = None,
     junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run every stage that pipeline.toml describes.
@@ -50,10 +51,10 @@ def run(
     for path, fields in overrides.items():
         section = values[path[0]] if path else values
         section.update({name: value for name, value in fields.items() if value is not None})
-    run_and_show(RunConfig.model_validate(values), junit)
+    run_and_show(RunConfig.model_validate(values), junit, markdown)
 
 
-def run_and_show(config: RunConfig, junit: Path | None) -> None:
+def run_and_show(config: RunConfig, junit: Path | None, markdown: Path | None) -> None:
     """Run a configuration with progress, then show its exports."""
     from pipeline.cli.export import finish
     from pipeline.contract.manifest import NOTICE
@@ -63,4 +64,4 @@ def run_and_show(config: RunConfig, junit: Path | None) -> None:
         done = run_stages(config, report=report)
     if not output.as_json:
         output.console(stderr=True).print(NOTICE, style="dim")
-    finish(list(done.exports), done.report, junit)
+    finish(list(done.exports), done.report, junit, markdown)

@@ -242,7 +242,10 @@ def _runtime_checks(found: Inspection, min_runtime: str) -> Iterator[Check]:
             name="oldest runtime",
             gate=Gate.structure,
             outcome=Outcome.inconclusive,
-            evidence=f"not known for {', '.join(need.unknown) or 'a graph without operators'}",
+            evidence={
+                "kind": "not_measured",
+                "reason": {"kind": "unknown_operators", "operators": list(need.unknown)},
+            },
         )
         return
     yield _check(
@@ -265,5 +268,10 @@ def _same(stored: float, wanted: float) -> bool:
 
 def _check(name: str, passed: bool, evidence: str, **measured: object) -> Check:
     outcome = Outcome.passed if passed else Outcome.failed
-    fields = {"name": name, "gate": Gate.structure, "outcome": outcome, "evidence": evidence}
+    fields = {
+        "name": name,
+        "gate": Gate.structure,
+        "outcome": outcome,
+        "evidence": {"kind": "text", "text": evidence},
+    }
     return Check.model_validate(fields | measured)

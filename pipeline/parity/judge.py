@@ -20,13 +20,13 @@ def judge(
     *,
     critical: tuple[str, ...],
 ) -> Verdict:
-    """Walk the numbers gate, then the task gate; a pure function of its arguments.
+    """Run the numbers gate, then the task gate; a pure function of its arguments.
 
     Answers that are no probabilities (NaN, infinity, outside 0 to 1, not summing to 1, the same
     for every image) end the verdict before any tolerance is asked.
 
     Args:
-        reference: what the candidate is held to, normally Keras.
+        reference: what the candidate is compared with, normally Keras.
         candidate: what was exported, in the runtime that will serve it.
         thresholds: the limits.
         critical: the labels whose recall is gated one by one.

@@ -22,11 +22,13 @@ from pipeline.export.goldens import make_goldens
 from pipeline.parity.judge import judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
+from pipeline.report.verdict_figures import figures_of
 from pipeline.runtimes.ask import record
 from pipeline.workflow.refusal import refusal
 from pipeline.workflow.source import KerasSource
 
 _PLAIN = Decision()
+_FLOAT16 = "pipeline export --quantize float16, which changes least"
 
 
 @dataclass(frozen=True)
@@ -135,15 +137,19 @@ def instead(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
         return "read the report; `pipeline export --quantize none` changes nothing but the format"
     folder = run.bundle(str(Quantize.float16))
     if folder.is_dir():
-        verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)
-        if verdict.passed and manifest.parents.get("model") == model_sha256:
-            share = verdict.figures["top1_agreement"]["share"]
+        try:
+            verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)
+            agreement = figures_of(verdict).top1_agreement
+        except BadInput:
+            # A damaged bundle is nothing to ship; the report lists it.
+            return _FLOAT16
+        if verdict.passed and agreement and manifest.parents.get("model") == model_sha256:
             size_mb = manifest.files[MODEL_FILE].size_bytes / 1e6
             return (
-                f"ship float16, which is proven: agreement {100 * share:.1f}%, {size_mb:.1f} MB, "
-                f"at {folder}"
+                f"ship float16, which is proven: agreement {100 * agreement.share:.1f}%, "
+                f"{size_mb:.1f} MB, at {folder}"
             )
-    return "pipeline export --quantize float16, which changes least"
+    return _FLOAT16
 
 
 def _prove(

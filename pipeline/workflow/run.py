@@ -16,7 +16,7 @@ from pipeline.progress import Report, silent
 from pipeline.training.train import train
 from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
 from pipeline.workflow.export import Exported, export_and_prove
-from pipeline.workflow.report import write_report
+from pipeline.workflow.report import ReportResult, write_report
 from pipeline.workflow.source import keras_source
 
 
@@ -27,7 +27,7 @@ class RunResult:
     dataset: DatasetManifest
     model: ModelManifest
     exports: tuple[Exported, ...]
-    report: Path
+    report: ReportResult
 
 
 def demo_config(run_dir: Path, seed: int) -> RunConfig:

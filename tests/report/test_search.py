@@ -8,7 +8,10 @@ from pipeline.contract.labels import Labels
 from pipeline.contract.ladder import Ladder, Rung
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
-from pipeline.report.ladder import COLUMNS, ladder_rows, ladder_section, step_words
+from pipeline.report.html import render_html
+from pipeline.report.run_report import BundleResult, RunReport
+from pipeline.report.sections.search import context, trial_rows
+from tests.report.examples import PASSED, verdict
 
 PLAIN = Rung(
     steps=(),
@@ -59,15 +62,20 @@ def manifest(ladder: Ladder) -> BundleManifest:
     )
 
 
-def test_every_file_tried_has_a_row_with_its_figures_beside_the_float_models() -> None:
-    plain, mixed = (dict(zip(COLUMNS, row, strict=True)) for row in ladder_rows(LADDER))
-    assert plain["step"] == "plain int8"
-    assert plain["balanced accuracy"] == "50.00% of 75.00%"
-    assert plain["critical recall"] == "<MEL> 25.00% of 50.00%"
-    assert plain[""] == "does not hold"
-    assert mixed["step"] == "+ 2 layers in float16"
-    assert mixed["latency p50"] == "10.5 ms, 1.05 of plain"
-    assert mixed[""] == "holds, chosen"
+def bundle(ladder: Ladder) -> BundleResult:
+    return BundleResult("int8-uint8", verdict(PASSED), manifest(ladder))
+
+
+def test_every_trial_has_a_row_with_its_figures_beside_the_float_models() -> None:
+    plain, mixed = trial_rows(manifest(LADDER))
+    assert plain.step == "plain int8"
+    assert plain.balanced_accuracy == "50.00% of 75.00%"
+    assert plain.critical_recall == "<MEL> 25.00% of 50.00%"
+    assert plain.state == "does not meet the target"
+    assert not plain.meets_target
+    assert mixed.step == "+ 2 layers in float16"
+    assert mixed.latency == "10.5 ms, 1.05 of plain"
+    assert mixed.state == "meets the target, chosen"
 
 
 @pytest.mark.parametrize(
@@ -75,17 +83,20 @@ def test_every_file_tried_has_a_row_with_its_figures_beside_the_float_models() -
     [(Step.bias_correction, "+ bias correction"), (Step.ranges, "+ ranges")],
 )
 def test_a_step_is_named_in_words(step: Step, words: str) -> None:
-    assert step_words(PLAIN.model_copy(update={"steps": (step,)})) == words
+    one = LADDER.model_copy(update={"rungs": (PLAIN.model_copy(update={"steps": (step,)}),)})
+    assert [row.step for row in trial_rows(manifest(one))] == [words]
 
 
 def test_the_section_says_what_was_asked_and_draws_it() -> None:
-    page = str(ladder_section(manifest(LADDER)))
+    page = render_html(RunReport("Run", (bundle(LADDER),)))
     for words in ("97.00%", "0.0175", "3 training images", "64 of 67 nodes", "asked 97.00%"):
         assert words in page
-    assert "&lt;MEL&gt;" in page
+    assert "&lt;MEL&gt; 25.00%" in page
     assert "<MEL>" not in page
-    assert page.count("<rect") == 2
+    shown = context(bundle(LADDER))
+    assert shown is not None
+    assert shown["bars"].count("<rect") == 2
 
 
 def test_no_search_no_section() -> None:
-    assert str(ladder_section(manifest(Ladder()))) == ""
+    assert context(bundle(Ladder())) is None
