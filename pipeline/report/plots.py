@@ -157,7 +157,9 @@ def curves(
     for row, phase in starts.items():
         x = axes.x(step * row)
         parts.append(_path("diagonal", f"M{x:.1f} {axes.top:g}v{axes.height:g}"))
-        parts.append(_text(x, axes.top - 9, phase, "tick"))
+        # A name that begins at the right would run out of the drawing.
+        anchor = "end" if x > axes.x(0.5) else None
+        parts.append(_text(x, axes.top - 9, phase, "tick", anchor))
     for side, values in series.items():
         path, pen_down = "", False
         for i, value in enumerate(values):
