@@ -32,7 +32,7 @@ def _checked_data(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if not isinstance(data.get("kind"), str) or not data["kind"]:
         raise ValueError("evidence needs a kind")
     if not _finite(data):
-        raise ValueError("evidence holds NaN or infinity, which JSON cannot")
+        raise ValueError("evidence contains NaN or infinity, which JSON cannot")
     return data
 
 

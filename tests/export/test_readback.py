@@ -162,7 +162,7 @@ def test_a_changed_licence_or_description_is_caught(int8: bytes) -> None:
     other = ABOUT.model_copy(update={"license": "MIT", "description": "A diagnosis."})
     (texts,) = [c for c in checks_of(int8, asked(about=other)) if c.name == "metadata texts"]
     assert texts.outcome is Outcome.failed
-    assert "license 'CC0-1.0'" in texts.evidence
+    assert "license 'CC0-1.0'" in str(texts.evidence["text"])
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,9 @@ LADDER = Ladder(
 )
 
 
+NO_SEARCH = Ladder()
+
+
 def manifest(ladder: Ladder) -> BundleManifest:
     return BundleManifest(
         versions={},
@@ -99,4 +102,4 @@ def test_the_section_says_what_was_asked_and_draws_it() -> None:
 
 
 def test_no_search_no_section() -> None:
-    assert context(bundle(Ladder())) is None
+    assert context(bundle(NO_SEARCH)) is None

@@ -17,7 +17,7 @@ from pipeline.report.terminal import (
 from tests.report.examples import FAILED, OPEN, PASSED, verdict
 from tests.report.test_debug_page import layer, report
 from tests.report.test_html import full_report
-from tests.report.test_search import LADDER, manifest
+from tests.report.test_search import LADDER, NO_SEARCH, manifest
 from tests.report.test_sentences import TOLERANCE, accuracy
 
 
@@ -54,8 +54,7 @@ def test_a_search_is_a_row_a_trial() -> None:
     assert ["plain int8", "90.00%", "0.1000", "10.0 ms", "does not meet the target"] in shown
     assert shown[-2][0] == "+ 2 layers in float16"
     assert shown[-2][-1] == "meets the target, chosen"
-    none = manifest(LADDER.model_copy(update={"rungs": ()}))
-    assert search_table(none, "int8") is None
+    assert search_table(manifest(NO_SEARCH), "int8") is None
 
 
 @pytest.mark.parametrize(("width", "columns"), [(100, 8), (200, 11)])
