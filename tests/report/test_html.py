@@ -173,6 +173,7 @@ def test_a_page_of_one_verdict_and_nothing_else_is_whole() -> None:
     Page(text)
     assert "Nothing was checked" in text
     assert "The images" not in text
+    assert "What was compared" not in text
 
 
 def test_a_page_without_bundles_claims_nothing() -> None:

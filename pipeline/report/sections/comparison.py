@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.report.run_report import BundleResult
-from pipeline.report.wording import NOTHING, amount, plain
+from pipeline.report.wording import amount, plain
 
 
 def context(bundle: BundleResult) -> dict[str, Any]:
     """Return the two recordings side by side, the flips and the differences."""
-    verdict, figures = bundle.verdict, bundle.figures
+    figures, sides = bundle.figures, (bundle.verdict.reference, bundle.verdict.candidate)
     rows = [
-        (key.replace("_", " "), *(plain(side.get(key)) for side in (reference, candidate)))
-        for reference, candidate in ((verdict.reference, verdict.candidate),)
-        for key in {**reference, **candidate}
+        (key.replace("_", " "), *(plain(side.get(key)) for side in sides))
+        for key in {**sides[0], **sides[1]}
     ]
     if latency := figures.latency_ms:
         before, after = latency.reference, latency.candidate
@@ -25,5 +24,4 @@ def context(bundle: BundleResult) -> dict[str, Any]:
         "flips": figures.flips,
         "difference": figures.probability_difference,
         "ties": figures.ties,
-        "nothing": NOTHING,
     }
