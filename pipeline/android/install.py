@@ -22,7 +22,7 @@ from pipeline.contract.goldens import Goldens
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.run import publish_dir, recover, staging_dir
-from pipeline.contract.verdict import Verdict
+from pipeline.contract.verdict import Check, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import described_model
@@ -140,7 +140,7 @@ def _check_verdict(verdict: Verdict, model_sha256: str, named: str) -> None:
     if not verdict.passed:
         outcome = str(verdict.outcome)
         kind: type[PipelineError] = GateFailed if outcome == "fail" else Inconclusive
-        broken = "; ".join(f"{check.name}: {check.evidence}" for check in verdict.broken())
+        broken = "; ".join(map(_figures, verdict.broken()))
         raise kind(
             f"The model is not proven: its verdict is {outcome}, not pass.",
             where=named,
@@ -149,6 +149,13 @@ def _check_verdict(verdict: Verdict, model_sha256: str, named: str) -> None:
         )
     if verdict.candidate.get("model_sha256") != model_sha256:
         raise BadInput("The verdict belongs to another model.", where=named)
+
+
+def _figures(check: Check) -> str:
+    if check.value is None or check.threshold is None:
+        return f"{check.name}: {check.outcome}"
+    asked = f"asked {check.comparison} {check.threshold:.4g}"
+    return f"{check.name}: {check.value:.4g}, {asked} {check.unit}".rstrip()
 
 
 def _read(kind: type[_Read], folder: Path, name: str, named: str) -> _Read:

@@ -87,18 +87,10 @@ def synthesize(
 
 def show_dataset(manifest: DatasetManifest, path: Path) -> None:
     """Show how many images of each class are in each split, and the findings."""
-    from rich.table import Table
-
     from pipeline.contract.choices import Split
+    from pipeline.report.terminal import dataset_table
 
     counts = {split: Counter(image.label for image in manifest.of(split)) for split in Split}
-    table = Table(title="Images by class and split")
-    table.add_column("class")
-    for split in Split:
-        table.add_column(str(split), justify="right")
-    for label in manifest.labels.names:
-        table.add_row(label, *(str(counts[split][label]) for split in Split))
-    table.add_row("all", *(str(counts[split].total()) for split in Split), style="bold")
     notes = [
         f"{finding.kind}: {finding.message}" for finding in (*manifest.skipped, *manifest.findings)
     ]
@@ -114,7 +106,7 @@ def show_dataset(manifest: DatasetManifest, path: Path) -> None:
             "skipped": [finding.model_dump(mode="json") for finding in manifest.skipped],
             "findings": [finding.model_dump(mode="json") for finding in manifest.findings],
         },
-        table,
+        dataset_table(manifest),
         *notes,
         f"dataset: {path}",
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import JsonOption, JunitOption, SeedOption
+from pipeline.cli.options import JsonOption, JunitOption, MarkdownOption, SeedOption
 
 
 def demo(
@@ -16,6 +16,7 @@ def demo(
     ),
     seed: SeedOption = 0,
     junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run every stage on synthetic images.
@@ -25,4 +26,4 @@ def demo(
     from pipeline.cli.run import run_and_show
     from pipeline.workflow.run import demo_config
 
-    run_and_show(demo_config(run_dir, seed), junit)
+    run_and_show(demo_config(run_dir, seed), junit, markdown)

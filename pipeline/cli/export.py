@@ -11,6 +11,7 @@ from pipeline.cli.options import (
     DEFAULT_RUN_DIR,
     JsonOption,
     JunitOption,
+    MarkdownOption,
     QuantizeOption,
     RunDirOption,
     ToleranceOption,
@@ -21,12 +22,10 @@ from pipeline.contract.choices import Io, Quantize, Repair, default_io
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
     from pipeline.contract.recipe import Recipe
-    from pipeline.contract.search import SearchRecord
-    from pipeline.contract.verdict import Verdict
     from pipeline.workflow.exported import Exported
+    from pipeline.workflow.report import ReportResult
 
 
 def export(
@@ -78,6 +77,7 @@ def export(
     ] = None,
     author: Annotated[str, typer.Option(help="Who made the model, for the metadata.")] = "",
     junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed of int8's choice of images; 0.")
     ] = None,
@@ -123,8 +123,8 @@ def export(
             author=author,
         )
         exported = export_file(job, run, report=report)
-        write_report(run)
-    finish([exported], run.report, junit)
+        written = write_report(run)
+    finish([exported], written, junit, markdown)
 
 
 def _recipe(
@@ -162,13 +162,17 @@ def _recipe(
     )
 
 
-def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
-    """Show the exports and raise the first refusal among them."""
-    from pipeline.contract.files import write_text_atomic
-    from pipeline.report.junit import render_junit
+def finish(
+    exported: list[Exported], written: ReportResult, junit: Path | None, markdown: Path | None
+) -> None:
+    """Show the exports, then end with the first refusal among them, or with what is not written."""
+    from rich.markup import escape
 
-    if junit is not None:
-        write_text_atomic(junit, render_junit({one.recipe.name: one.verdict for one in exported}))
+    from pipeline.cli.verdict_files import report_lines, report_value, write_verdicts
+    from pipeline.report.terminal import search_table, verdict_table
+
+    verdicts = {one.recipe.name: one.verdict for one in exported}
+    problem = write_verdicts(verdicts, junit=junit, markdown=markdown) or written.problem
     refusals = [one.refusal() for one in exported]
     refused = next((refusal for refusal in refusals if refusal is not None), None)
     value: dict[str, Any] = {
@@ -188,70 +192,15 @@ def finish(exported: list[Exported], report: Path, junit: Path | None) -> None:
             }
             for one in exported
         ],
-        "report": str(report),
+        **report_value(written),
     }
     parts: list[RenderableType] = []
     for one in exported:
-        if one.manifest.search.trials:
-            parts.append(search_table(one.manifest.search, one.recipe.name))
+        search = search_table(one.manifest, one.recipe.name)
+        parts += [] if search is None else [search]
         parts.append(verdict_table(one.verdict, one.recipe.name))
         parts.append(
-            f"{'published' if one.published else 'NOT published, kept aside'}: {one.folder}"
+            f"{'published' if one.published else 'NOT published, kept aside'}: "
+            f"{escape(str(one.folder))}"
         )
-    output.conclude(value, refused, *parts, f"report: {report}")
-
-
-def search_table(search: SearchRecord, title: str) -> Table:
-    """Return what an int8 search tried, a row for each file."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from pipeline.report.ladder import step_words
-
-    table = Table(title=f"{escape(title)}: repair", title_justify="left")
-    for column in ("step", "agreement", "mean difference", "latency p50", ""):
-        table.add_column(column, overflow="fold")
-    for trial in search.trials:
-        state = "[green]meets the target[/]" if trial.meets_target else "misses the target"
-        table.add_row(
-            f"[bold]{step_words(trial)}[/]" if trial.chosen else step_words(trial),
-            f"{100 * trial.agreement:.1f}%",
-            f"{trial.mean_difference:.4f}",
-            f"{trial.latency_ms_p50:.1f} ms",
-            f"{state}, [bold]chosen[/]" if trial.chosen else state,
-        )
-    return table
-
-
-def verdict_table(verdict: Verdict, title: str) -> Table:
-    """Return a verdict as a table: what passed in a line each gate, the rest check by check.
-
-    The task gate is always shown check by check, since its figures are what a person asks for.
-    """
-    from rich.markup import escape
-    from rich.table import Table
-
-    from pipeline.contract.verdict import Gate, Outcome
-    from pipeline.report import wording
-
-    style = {Outcome.passed: "green", Outcome.failed: "bold red", Outcome.inconclusive: "yellow"}
-    table = Table(
-        title=f"{escape(title)}: [{style[verdict.outcome]}]{wording.headline(verdict)}[/]",
-        title_justify="left",
-    )
-    for column in ("gate", "check", "outcome", "measured", "asked for"):
-        table.add_column(column, overflow="fold")
-    for gate in Gate:
-        checks = [check for check in verdict.checks if check.gate is gate]
-        brief = gate is not Gate.task and all(c.outcome is Outcome.passed for c in checks)
-        if checks and brief:
-            table.add_row(str(gate), f"all {len(checks)} checks", "[green]pass[/]", "", "")
-        for check in () if brief else checks:
-            table.add_row(
-                str(gate),
-                escape(wording.title(check)),
-                f"[{style[check.outcome]}]{check.outcome}[/]",
-                wording.measured(check),
-                wording.limit(check),
-            )
-    return table
+    output.conclude(value, refused or problem, *parts, *report_lines(written))

@@ -20,18 +20,10 @@ def inspect(
     Tensors, quantization, metadata, operators with their versions, the oldest runtime that has
     them all.
     """
-    from rich.table import Table
-
     from pipeline.contract.bundle import tflite_file
+    from pipeline.report.terminal import inspection_tables
     from pipeline.tflite.inspect import inspect_file
 
     inspection = inspect_file(tflite_file(model))
-    facts = Table("fact", "value", title=str(model), show_header=False)
-    for name, value in inspection.facts():
-        facts.add_row(name, value)
-    operators = Table("operator", "version", "count", "since runtime", title="Operators")
-    for operator in inspection.operators:
-        operators.add_row(
-            operator.name, str(operator.version), str(operator.count), operator.since or "unknown"
-        )
-    output.result(inspection.model_dump(mode="json"), facts, operators)
+    tables = inspection_tables(inspection, str(model))
+    output.result(inspection.model_dump(mode="json"), *tables)

@@ -60,6 +60,14 @@ ToleranceOption = Annotated[
 JunitOption = Annotated[
     Path | None, typer.Option("--junit", help="Also write the checks as a JUnit XML file.")
 ]
+MarkdownOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--markdown",
+        metavar="FILE",
+        help="Also write the checks as Markdown; where GITHUB_STEP_SUMMARY is set, there too.",
+    ),
+]
 ProjectOption = Annotated[
     Path,
     typer.Option(

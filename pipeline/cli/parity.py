@@ -11,6 +11,7 @@ from pipeline.cli.options import (
     DEFAULT_RUN_DIR,
     JsonOption,
     JunitOption,
+    MarkdownOption,
     RunDirOption,
     ToleranceOption,
     options_checked,
@@ -37,6 +38,7 @@ def parity(
     ] = None,
     tolerance: ToleranceOption = 0.01,
     junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
 ) -> None:
@@ -45,12 +47,11 @@ def parity(
     A file is judged against the run's Keras model on the validation split, what a phone answered
     to a bundle's goldens against the bundle.
     """
-    from pipeline.cli.export import verdict_table
-    from pipeline.contract.files import write_text_atomic
+    from pipeline.cli.verdict_files import write_verdicts
     from pipeline.contract.run import RunDir
     from pipeline.errors import BadInput
     from pipeline.parity.thresholds import Thresholds
-    from pipeline.report.junit import render_junit
+    from pipeline.report.terminal import verdict_table
     from pipeline.workflow.parity import judge_model, judge_recording_files
     from pipeline.workflow.refusal import refusal
 
@@ -69,10 +70,9 @@ def parity(
             expected="`pipeline parity BUNDLE`, or `--reference A.json --candidate B.json`, where "
             "A may be a bundle",
         )
-    if junit is not None:
-        write_text_atomic(junit, render_junit({"parity": verdict}))
+    problem = write_verdicts({"parity": verdict}, junit=junit, markdown=markdown)
     output.conclude(
         {"verdict": verdict.model_dump(mode="json")},
-        refusal(verdict),
+        refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
     )

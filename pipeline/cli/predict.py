@@ -14,7 +14,7 @@ from pipeline.cli.output import output
 from pipeline.cli.streams import write
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from pipeline.workflow.predict import Predictions
 
@@ -62,28 +62,13 @@ def _write_csv(predictions: Predictions) -> None:
 
 
 def _show(predictions: Predictions) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
     from pipeline.contract.manifest import NOTICE
+    from pipeline.report.terminal import predictions_table
 
-    table = Table("image", "predicted", title=escape(str(predictions.model)), caption=NOTICE)
-    for name in predictions.labels.names:
-        table.add_column(name, justify="right")
-    for one in predictions.predictions:
-        table.add_row(
-            escape(str(one.image)),
-            one.label,
-            *(
-                f"[bold]{value:.3f}[/]" if name == one.label else f"{value:.3f}"
-                for name, value in one.probabilities.items()
-            ),
-        )
-    console = output.console()
-    # Asked at any width, since a measure is otherwise cut to the terminal's.
-    unbounded = console.options.update(width=sys.maxsize)
-    if console.measure(table, options=unbounded).maximum > console.width:
-        table = _tall_table(predictions)
+    tables: list[RenderableType] = []
+    if predictions.predictions and not output.as_json:
+        answers = [(str(p.image), p.label, p.probabilities) for p in predictions.predictions]
+        tables.append(predictions_table(str(predictions.model), answers, output.console()))
     output.result(
         {
             "model": str(predictions.model),
@@ -103,26 +88,5 @@ def _show(predictions: Predictions) -> None:
                 for path, error in predictions.refused
             ],
         },
-        *([table] if predictions.predictions else []),
+        *tables,
     )
-
-
-def _tall_table(predictions: Predictions) -> Table:
-    """Return a row for each class of each image, for a terminal that a row an image overflows."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from pipeline.contract.manifest import NOTICE
-
-    table = Table(title=escape(str(predictions.model)), caption=NOTICE)
-    table.add_column("image", overflow="fold")
-    table.add_column("class", no_wrap=True)
-    table.add_column("probability", justify="right", no_wrap=True)
-    for one in predictions.predictions:
-        for number, (name, value) in enumerate(one.probabilities.items()):
-            shown = (name, f"{value:.3f}")
-            if name == one.label:
-                shown = (f"[bold]{name}[/] (predicted)", f"[bold]{value:.3f}[/]")
-            last = number == len(one.probabilities) - 1
-            table.add_row("" if number else escape(str(one.image)), *shown, end_section=last)
-    return table

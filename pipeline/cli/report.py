@@ -7,11 +7,15 @@ from pipeline.cli.output import output
 
 
 def report(run_dir: RunDirOption = DEFAULT_RUN_DIR, json: JsonOption = False) -> None:
-    """Write the HTML report of a run."""
+    """Write the HTML report of a run.
+
+    What is damaged or foreign is left out, and listed.
+    """
+    from pipeline.cli.verdict_files import report_lines, report_value
     from pipeline.contract.run import RunDir
     from pipeline.workflow.report import write_report
 
     run = RunDir(run_dir)
     with run.lock():
-        path = write_report(run)
-    output.result({"report": str(path)}, f"report: {path}")
+        written = write_report(run)
+    output.conclude(report_value(written), written.problem, *report_lines(written))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import JsonOption, JunitOption, options_checked
+from pipeline.cli.options import JsonOption, JunitOption, MarkdownOption, options_checked
 from pipeline.cli.output import output
 from pipeline.contract.choices import Quantize
 
@@ -30,6 +30,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Override seed.")] = None,
     junit: JunitOption = None,
+    markdown: MarkdownOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run every stage that pipeline.toml describes.
@@ -52,10 +53,10 @@ def run(
         section.update({name: value for name, value in fields.items() if value is not None})
     with options_checked():
         overridden = RunConfig.model_validate(values)
-    run_and_show(overridden, junit)
+    run_and_show(overridden, junit, markdown)
 
 
-def run_and_show(config: RunConfig, junit: Path | None) -> None:
+def run_and_show(config: RunConfig, junit: Path | None, markdown: Path | None) -> None:
     """Run a configuration with progress, then show its exports."""
     from pipeline.cli.export import finish
     from pipeline.contract.manifest import NOTICE
@@ -65,4 +66,4 @@ def run_and_show(config: RunConfig, junit: Path | None) -> None:
         done = run_stages(config, report=report)
     if not output.as_json:
         output.console(stderr=True).print(NOTICE, style="dim")
-    finish(list(done.exports), done.report, junit)
+    finish(list(done.exports), done.report, junit, markdown)

@@ -68,29 +68,16 @@ def train(
 
 def show_model(manifest: ModelManifest, folder: Path) -> None:
     """Show a trained model's figures on each split."""
-    from rich.table import Table
-
     from pipeline.metrics import load_metrics
+    from pipeline.report.terminal import metrics_table
 
     metrics = load_metrics(folder / "metrics.json")
-    table = Table(title="Keras model")
-    for column in ("split", "images", "accuracy", "balanced", "AUC", "calibration error"):
-        table.add_column(column, justify="left" if column == "split" else "right")
-    for split, figures in metrics.items():
-        table.add_row(
-            split,
-            str(figures.images),
-            f"{figures.accuracy:.3f}",
-            f"{figures.balanced_accuracy:.3f}",
-            "-" if figures.auc is None else f"{figures.auc:.3f}",
-            f"{figures.calibration_error:.3f}",
-        )
     output.result(
         {
             "model": str(folder / "model.keras"),
             "sha256": manifest.files["model.keras"].sha256,
             "metrics": {split: figures.model_dump() for split, figures in metrics.items()},
         },
-        table,
+        metrics_table(metrics),
         f"model: {folder / 'model.keras'}",
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from pipeline.contract.base import Frozen
 
@@ -20,11 +21,32 @@ class Outcome(StrEnum):
 
 
 class Gate(StrEnum):
-    """Name the three gates, in the order they are walked."""
+    """Name the three gates, in the order they are run."""
 
     structure = "structure"
     numbers = "numbers"
     task = "task"
+
+
+def _checked_data(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if not isinstance(data.get("kind"), str) or not data["kind"]:
+        raise ValueError("evidence needs a kind")
+    if not _finite(data):
+        raise ValueError("evidence contains NaN or infinity, which JSON cannot")
+    return data
+
+
+def _finite(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+# Data as JSON holds it, of a form that its `kind` names; shares and probabilities are 0 to 1,
+# intervals [low, high].
+Data = Annotated[dict[str, JsonValue], AfterValidator(_checked_data)]
 
 
 class Check(Frozen):
@@ -32,17 +54,40 @@ class Check(Frozen):
 
     `value` and `threshold` share `unit` (for example `share`, `images`, `probability`);
     `comparison` reads `value comparison threshold`. They are None where a check is yes or no, or
-    where nothing could be measured. `evidence` says in words what was compared.
+    where nothing could be measured.
+
+    `evidence` is data, not words: counts, intervals, image ids, labels, under a `kind` that names
+    its form. With the fields above it is enough to judge the check again. Keys of any kind:
+
+    - `undecided`: why an inconclusive check is one, as data with a `kind` of its own.
+    - `tolerance`: what was `asked`, what was `applied` (never less than one image of the set),
+      `n` images in that set, and its `label` where it is a class.
+    - `unless`: a rule, with a `kind` of its own, by which a check passes beyond its threshold.
     """
 
     name: str
     gate: Gate
     outcome: Outcome
-    evidence: str | dict[str, Any]
+    evidence: Data
     value: float | None = None
     unit: str = ""
     comparison: Literal["<=", ">=", "==", ""] = ""
     threshold: float | None = None
+
+    @property
+    def within_threshold(self) -> bool | None:
+        """Tell whether `value comparison threshold` is true; None where there is no threshold."""
+        if self.value is None or self.threshold is None:
+            return None
+        match self.comparison:
+            case "<=":
+                return self.value <= self.threshold
+            case ">=":
+                return self.value >= self.threshold
+            case "==":
+                return self.value == self.threshold
+            case "":
+                return None
 
 
 class Verdict(Frozen):
@@ -54,7 +99,7 @@ class Verdict(Frozen):
     was made from and judged by: the same inputs need not be judged twice.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     kind: Literal["verdict"] = "verdict"
     outcome: Outcome
     checks: tuple[Check, ...]

@@ -29,19 +29,18 @@ def origin(recording: Recording) -> dict[str, Any]:
 
 
 def common_figures(reference: RecordingFacts, candidate: RecordingFacts) -> dict[str, Any]:
-    """Return what holds whatever the answers are: images, latency, notes."""
-    notes = []
-    if (reference.runtime, reference.model_sha256) == (candidate.runtime, candidate.model_sha256):
-        notes.append(
-            "self-comparison: both recordings are of the same model in the same runtime, so this "
-            "verdict says nothing about an export"
-        )
+    """Return what does not depend on the answers: images, latency, notes as data."""
+    # Such a verdict says nothing about an export.
+    own = (reference.runtime, reference.model_sha256) == (
+        candidate.runtime,
+        candidate.model_sha256,
+    )
     return {
         "images": reference.count,
         "dataset_sha256": reference.dataset_sha256,
         "split": reference.split,
-        "self_comparison": bool(notes),
-        "notes": notes,
+        "self_comparison": own,
+        "notes": [{"kind": "self_comparison"}] if own else [],
         "latency_ms": {
             side: {"p50": facts.latency_ms_p50, "p90": facts.latency_ms_p90}
             for side, facts in (("reference", reference), ("candidate", candidate))

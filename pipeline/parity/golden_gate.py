@@ -50,7 +50,7 @@ def golden_recording(goldens: Goldens, *, goldens_sha256: str) -> Recording:
 
 
 def judge_goldens(reference: Recording, candidate: Recording, *, tolerance: float) -> Verdict:
-    """Walk the numbers and task gates on goldens; a pure function of its arguments.
+    """Run the numbers and task gates on goldens; a pure function of its arguments.
 
     Each probability must be within `tolerance`, and the class chosen must be the same wherever
     the reference prefers its own by more than twice that: there no accepted difference can turn
@@ -78,10 +78,7 @@ def judge_goldens(reference: Recording, candidate: Recording, *, tolerance: floa
         if clear.any():
             checks.append(_choice_check(pair, clear, tolerance))
         else:
-            figures["notes"].append(
-                f"the chosen class is not compared: the reference prefers none by more than "
-                f"{2 * tolerance:g} on any golden"
-            )
+            figures["notes"].append({"kind": "choice_not_compared", "margin": 2 * tolerance})
     return Verdict.from_checks(
         checks, reference=origin(reference), candidate=origin(candidate), figures=figures
     )
@@ -101,7 +98,7 @@ def _same_model(reference: Recording, candidate: Recording) -> None:
 
 def _difference_check(pair: Pair, tolerance: float) -> Check:
     largest = largest_differences(pair)
-    worst, over = int(largest.argmax()), int((largest > tolerance).sum())
+    worst = int(largest.argmax())
     apart = np.abs(pair.candidate[worst] - pair.reference[worst])
     label = int(apart.argmax())
     return compare(
@@ -111,12 +108,18 @@ def _difference_check(pair: Pair, tolerance: float) -> Check:
         "<=",
         tolerance,
         unit="probability",
-        evidence=(
-            f"above {tolerance:g} on {over} of {len(largest)} goldens; furthest apart is "
-            f"{pair.labels[label]} of {pair.image_ids[worst][:12]}: "
-            f"{pair.reference[worst, label]:.4f} in the bundle, "
-            f"{pair.candidate[worst, label]:.4f} on the device"
-        ),
+        evidence={
+            "kind": "golden_difference",
+            "limit": tolerance,
+            "goldens_over": int((largest > tolerance).sum()),
+            "n": len(largest),
+            "furthest": {
+                "image_id": str(pair.image_ids[worst]),
+                "label": pair.labels[label],
+                "reference": float(pair.reference[worst, label]),
+                "candidate": float(pair.candidate[worst, label]),
+            },
+        },
     )
 
 
@@ -124,10 +127,6 @@ def _choice_check(pair: Pair, clear: Flags, tolerance: float) -> Check:
     rows = np.flatnonzero(clear)
     was, became = pair.reference.argmax(axis=1), pair.candidate.argmax(axis=1)
     flipped = [int(row) for row in rows if was[row] != became[row]]
-    examples = "; ".join(
-        f"{pair.labels[was[row]]} became {pair.labels[became[row]]} on {pair.image_ids[row][:12]}"
-        for row in flipped
-    )
     return compare(
         "goldens_chosen_differently",
         Gate.task,
@@ -135,10 +134,20 @@ def _choice_check(pair: Pair, clear: Flags, tolerance: float) -> Check:
         "==",
         0,
         unit="goldens",
-        evidence=(
-            f"{len(flipped)} of the {len(rows)} goldens where the bundle prefers its class by "
-            f"more than {2 * tolerance:g} (of {len(clear)}){f': {examples}' if examples else ''}"
-        ),
+        evidence={
+            "kind": "golden_choice",
+            "compared": len(rows),
+            "n": len(clear),
+            "margin": 2 * tolerance,
+            "flipped": [
+                {
+                    "image_id": str(pair.image_ids[row]),
+                    "reference": pair.labels[was[row]],
+                    "candidate": pair.labels[became[row]],
+                }
+                for row in flipped
+            ],
+        },
     )
 
 

@@ -27,7 +27,7 @@ def judge_recordings(
     for every image) end the verdict before any tolerance is asked.
 
     Args:
-        reference: what the candidate is held to, normally Keras.
+        reference: what the candidate is compared with, normally Keras.
         candidate: what was exported, in the runtime that will serve it.
         thresholds: the limits.
         critical: the labels whose recall is gated one by one.

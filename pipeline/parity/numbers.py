@@ -1,4 +1,4 @@
-"""Walk the numbers gate: are these probabilities at all, and how far apart are they."""
+"""Run the numbers gate: are these probabilities at all, and how far apart are they."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pipeline.contract.verdict import Check, Gate
 from pipeline.parity.align import Pair
-from pipeline.parity.comparison import compare
+from pipeline.parity.comparison import compare, too_few_images
 from pipeline.parity.thresholds import Thresholds
 
 # TFLite fixes the output of an 8-bit softmax to this step.
@@ -36,7 +36,7 @@ def validity_checks(side: str, probabilities: Probabilities) -> list[Check]:
         "==",
         0,
         unit="images",
-        evidence=f"{broken} of {count} images of the {side} hold NaN or infinity",
+        evidence={"kind": "not_finite", "side": side, "images": broken, "n": count},
     )
     if broken:
         return [finite]
@@ -52,7 +52,6 @@ def difference_check(pair: Pair, thresholds: Thresholds) -> Check:
     """Check the mean over images of the largest difference in any class."""
     largest = largest_differences(pair)
     limit = thresholds.max_mean_probability_difference
-    over = int((largest > limit).sum())
     return compare(
         "mean_probability_difference",
         Gate.numbers,
@@ -60,10 +59,14 @@ def difference_check(pair: Pair, thresholds: Thresholds) -> Check:
         "<=",
         limit,
         unit="probability",
-        evidence=(
-            f"the largest difference in any class of an image is {largest.mean():.4f} on average, "
-            f"{largest.max():.4f} at most; above {limit:g} on {over} of {len(largest)} images"
-        ),
+        evidence={
+            "kind": "probability_difference",
+            "mean": float(largest.mean()),
+            "largest": float(largest.max()),
+            "limit": limit,
+            "images_over": int((largest > limit).sum()),
+            "n": len(largest),
+        },
     )
 
 
@@ -83,14 +86,13 @@ def _in_range(side: str, probabilities: Probabilities) -> Check:
         "==",
         0,
         unit="images",
-        evidence=(
-            f"{count} of {len(probabilities)} images of the {side} have values outside 0 to 1 "
-            f"(found {probabilities.min():.4g} to {probabilities.max():.4g}); "
-            "logits instead of a softmax look like this"
-            if count
-            else f"values of the {side} lie between {probabilities.min():.4g} "
-            f"and {probabilities.max():.4g}"
-        ),
+        evidence={
+            "kind": "out_of_range",
+            "side": side,
+            "images": count,
+            "n": len(probabilities),
+            "range": [float(probabilities.min()), float(probabilities.max())],
+        },
     )
 
 
@@ -99,7 +101,6 @@ def _sums_to_one(side: str, probabilities: Probabilities) -> Check:
     is_8_bit = bool((steps == np.rint(steps)).all())
     tolerance = probabilities.shape[1] * _STEP_8_BIT if is_8_bit else _FLOAT_SUM_TOLERANCE
     off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1)
-    kind = "8-bit steps of 1/256, one a class" if is_8_bit else "float values"
     return compare(
         f"{side}_sum_error",
         Gate.numbers,
@@ -107,10 +108,15 @@ def _sums_to_one(side: str, probabilities: Probabilities) -> Check:
         "<=",
         tolerance,
         unit="probability",
-        evidence=(
-            f"{int((off > tolerance).sum())} of {len(off)} images of the {side} sum further from "
-            f"1 than {tolerance:.4g} ({kind}); the furthest by {off.max():.4g}"
-        ),
+        evidence={
+            "kind": "sum_error",
+            "side": side,
+            "images": int((off > tolerance).sum()),
+            "n": len(off),
+            "furthest": float(off.max()),
+            "limit": tolerance,
+            "step": _STEP_8_BIT if is_8_bit else None,
+        },
     )
 
 
@@ -123,6 +129,11 @@ def _varies(side: str, probabilities: Probabilities) -> Check:
         ">=",
         2,
         unit="answers",
-        evidence=f"{distinct} distinct answers of the {side} to {len(probabilities)} images",
-        undecided="one image tells nothing" if len(probabilities) == 1 else None,
+        evidence={
+            "kind": "distinct_answers",
+            "side": side,
+            "distinct": distinct,
+            "n": len(probabilities),
+        },
+        undecided=too_few_images(len(probabilities), 2),
     )

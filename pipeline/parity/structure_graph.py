@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.contract.recipe import Quantize, Recipe
-from pipeline.contract.verdict import Check, Gate, Outcome
-from pipeline.parity.structure_check import structure_check
+from pipeline.contract.verdict import Check, Gate
+from pipeline.parity.comparison import compare, expect, not_measured
 from pipeline.runtimes.delegation import Delegation
 from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.runtime_versions import version_key
@@ -27,17 +27,16 @@ _MAX_SIZE_MB = 100
 def graph_checks(found: Inspection) -> Iterator[Check]:
     """Check what holds for any classifier: built-in operators, one graph, a sane size."""
     custom = [operator.key for operator in found.graph.custom_operators]
-    yield structure_check("built_in_operators_only", not custom, expected=[], found=custom)
-    yield structure_check(
-        "one_graph", found.graph.subgraphs == 1, expected=1, found=found.graph.subgraphs
-    )
-    size_mb = found.size_bytes / _MEGABYTE
-    yield structure_check(
+    yield expect("built_in_operators_only", Gate.structure, [], [*custom])
+    yield expect("one_graph", Gate.structure, 1, found.graph.subgraphs)
+    yield compare(
         "file_size",
-        size_mb <= _MAX_SIZE_MB,
-        expected=_MAX_SIZE_MB * _MEGABYTE,
-        found=found.size_bytes,
-        measured={"value": size_mb, "unit": "MB", "comparison": "<=", "threshold": _MAX_SIZE_MB},
+        Gate.structure,
+        found.size_bytes / _MEGABYTE,
+        "<=",
+        _MAX_SIZE_MB,
+        unit="MB",
+        evidence={"kind": "file_size", "size_bytes": found.size_bytes},
     )
 
 
@@ -48,19 +47,20 @@ def recipe_checks(found: Inspection, recipe: Recipe) -> Iterator[Check]:
         # A layer left in floats keeps its bias in float32.
         barred = ()
     stored = found.graph.weight_bytes
-    yield structure_check(
+    yield expect(
         "recipe_applied_to_weights",
-        needed in stored and not any(dtype in stored for dtype in barred),
-        expected={"contains": needed, "without": list(barred)},
-        found=stored,
+        Gate.structure,
+        {needed: True, **dict.fromkeys(barred, False)},
+        {dtype: dtype in stored for dtype in (needed, *barred)},
+        weight_bytes=dict(stored),
     )
     floats = {operator.key: operator.count for operator in found.graph.float_operators}
+    count = sum(floats.values())
     if recipe.quantize is Quantize.int8:
         wanted = len(recipe.float16_layers)
-        fits, expected = sum(floats.values()) == wanted, {"count": wanted}
+        yield expect("operators_on_floats", Gate.structure, wanted, count, operators=dict(floats))
     else:
-        fits, expected = bool(floats), {"count_at_least": 1}
-    yield structure_check("operators_on_floats", fits, expected=expected, found=floats)
+        yield expect("operators_on_floats", Gate.structure, True, count > 0, operators=dict(floats))
 
 
 def delegation_checks(recipe: Recipe, delegation: Delegation) -> Iterator[Check]:
@@ -72,17 +72,19 @@ def delegation_checks(recipe: Recipe, delegation: Delegation) -> Iterator[Check]
     if recipe.quantize is not Quantize.int8:
         return
     nodes, left = delegation.nodes, delegation.left
-    needed = nodes - sum(name in _NEVER_DELEGATED for name in left)
-    yield structure_check(
+    yield compare(
         "delegated_nodes",
-        nodes > 0 and set(left) <= _NEVER_DELEGATED,
-        expected={"left_at_most": sorted(_NEVER_DELEGATED)},
-        found={"left": list(left), "nodes": nodes, "partitions": delegation.partitions},
-        measured={
-            "value": float(delegation.delegated),
-            "unit": "nodes",
-            "comparison": ">=",
-            "threshold": float(needed),
+        Gate.structure,
+        delegation.delegated,
+        ">=",
+        max(1, nodes - sum(name in _NEVER_DELEGATED for name in left)),
+        unit="nodes",
+        evidence={
+            "kind": "delegation",
+            "nodes": nodes,
+            "partitions": delegation.partitions,
+            "left": [*left],
+            "never_delegated": [*sorted(_NEVER_DELEGATED)],
         },
     )
 
@@ -91,26 +93,20 @@ def runtime_checks(found: Inspection, promised: str) -> Iterator[Check]:
     """Check that the promised runtime has every operator version, and that the file says so."""
     need = found.runtime
     if need.version is None:
-        yield Check(
-            name="oldest_runtime",
-            gate=Gate.structure,
-            outcome=Outcome.inconclusive,
-            evidence={
-                "kind": "not_measured",
-                "reason": {"kind": "unknown_operators", "operators": list(need.unknown)},
-            },
+        yield not_measured(
+            "oldest_runtime",
+            Gate.structure,
+            {"kind": "unknown_operators", "operators": list(need.unknown)},
         )
         return
-    yield structure_check(
+    yield expect(
         "oldest_runtime",
+        Gate.structure,
+        True,
         version_key(need.version) <= version_key(promised),
-        expected={"at_most": promised},
-        found={"needs": need.version, "because_of": list(need.because)},
+        needs=need.version,
+        promised=promised,
+        because_of=list(need.because),
     )
     claimed = found.graph.converter_min_runtime
-    yield structure_check(
-        "runtime_written_by_converter",
-        claimed == need.version,
-        expected=need.version,
-        found=claimed,
-    )
+    yield expect("runtime_written_by_converter", Gate.structure, need.version, claimed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +9,15 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest, TensorInfo
 from pipeline.contract.recipe import Io
-from pipeline.contract.verdict import Check
-from pipeline.parity.structure_check import structure_check
+from pipeline.contract.verdict import Check, Gate
+from pipeline.parity.comparison import compare, expect
 from pipeline.tflite.inspect import Inspection
 
 _SCALE_TOLERANCE = 1e-3
+# Raw pixels have whole zero points; half a level is what a mean of 127.5 is off.
+_HALF_LEVEL = 0.5
 _HALF_STEP = 0.51
+_PROBABILITY_STEP = 1 / 256
 
 
 def tensor_checks(
@@ -26,44 +28,36 @@ def tensor_checks(
         ("input_tensor", found.graph.inputs, image.input_shape),
         ("output_tensor", found.graph.outputs, (1, len(labels))),
     ):
-        fits = len(infos) == 1 and infos[0].shape == shape and infos[0].dtype == io
-        yield structure_check(
+        yield expect(
             name,
-            fits,
-            expected={"dtype": str(io), "shape": list(shape)},
-            found=[tensor_json(info) for info in infos],
+            Gate.structure,
+            [{"dtype": str(io), "shape": list(shape)}],
+            [{"dtype": info.dtype, "shape": list(info.shape)} for info in infos],
         )
 
 
 def signature_check(found: Inspection, input_name: str, output_name: str) -> Check:
     """Compare the names of input and output in the signature."""
-    wanted = [["serving_default", [input_name], [output_name]]]
     signatures = [[s.key, list(s.inputs), list(s.outputs)] for s in found.graph.signatures]
-    return structure_check("signature", signatures == wanted, expected=wanted, found=signatures)
+    wanted = [["serving_default", [input_name], [output_name]]]
+    return expect("signature", Gate.structure, wanted, signatures)
 
 
 def manifest_check(found: Inspection, manifest: BundleManifest) -> Check:
     """Compare what the manifest recorded of the file with the file."""
-    operators = {operator.key: operator.count for operator in found.operators}
-    same = (
-        found.graph.inputs == manifest.inputs
-        and found.graph.outputs == manifest.outputs
-        and operators == manifest.operators
-        and (found.runtime.version or "unknown") == manifest.min_runtime
-    )
-    return structure_check(
+    return expect(
         "tensors_of_manifest",
-        same,
-        expected={
+        Gate.structure,
+        {
             "inputs": [tensor_json(info) for info in manifest.inputs],
             "outputs": [tensor_json(info) for info in manifest.outputs],
-            "operators": manifest.operators,
+            "operators": dict(manifest.operators),
             "min_runtime": manifest.min_runtime,
         },
-        found={
+        {
             "inputs": [tensor_json(info) for info in found.graph.inputs],
             "outputs": [tensor_json(info) for info in found.graph.outputs],
-            "operators": operators,
+            "operators": {operator.key: operator.count for operator in found.operators},
             "min_runtime": found.runtime.version or "unknown",
         },
     )
@@ -75,45 +69,51 @@ def quantization_checks(found: Inspection, image: ImageContract, io: Io) -> Iter
         return
     first, last = found.graph.inputs[0], found.graph.outputs[0]
     if io is Io.float32:
-        yield structure_check(
+        yield expect(
             "input_and_output_not_quantized",
-            first.scale is None and last.scale is None,
-            expected="no scales",
-            found=[tensor_json(first), tensor_json(last)],
+            Gate.structure,
+            [None, None],
+            [first.scale, last.scale],
         )
         return
-    yield _input_check(first, image, io)
-    lowest = 0 if io is Io.uint8 else -128
-    probability = last.scale is not None and math.isclose(last.scale, 1 / 256, rel_tol=1e-6)
-    yield structure_check(
+    yield from _input_checks(first, image, io)
+    yield expect(
         "output_quantization",
-        probability and last.zero_point == lowest,
-        expected={"scale": 1 / 256, "zero_point": lowest},
-        found=tensor_json(last),
+        Gate.structure,
+        {"scale": _PROBABILITY_STEP, "zero_point": 0 if io is Io.uint8 else -128},
+        {"scale": last.scale, "zero_point": last.zero_point},
+        relative_tolerance=1e-6,
     )
 
 
-def _input_check(info: TensorInfo, image: ImageContract, io: Io) -> Check:
-    name = "input_quantization"
+def _input_checks(info: TensorInfo, image: ImageContract, io: Io) -> Iterator[Check]:
     if info.scale is None or info.zero_point is None:
-        return structure_check(
-            name, False, expected="a scale and a zero point", found=tensor_json(info)
+        yield expect("input_quantization", Gate.structure, "a scale and a zero point", None)
+    elif io is Io.uint8:
+        yield expect(
+            "input_scale",
+            Gate.structure,
+            1 / image.std,
+            info.scale,
+            relative_tolerance=_SCALE_TOLERANCE,
         )
-    if io is Io.uint8:
-        fits = math.isclose(info.scale, 1 / image.std, rel_tol=_SCALE_TOLERANCE)
-        return structure_check(
-            name,
-            fits and abs(info.zero_point - image.mean) <= 0.5,
-            expected={"scale": 1 / image.std, "zero_point_within_half_of": image.mean},
-            found=tensor_json(info),
+        yield expect(
+            "input_zero_point",
+            Gate.structure,
+            image.mean,
+            info.zero_point,
+            absolute_tolerance=_HALF_LEVEL,
         )
-    wrong_by = max(_levels_off(info.scale, info.zero_point, image))
-    return structure_check(
-        name,
-        wrong_by <= _HALF_STEP,
-        expected={"levels_off_at_most": _HALF_STEP},
-        found={**tensor_json(info), "levels_off": wrong_by},
-    )
+    else:
+        yield compare(
+            "input_quantization",
+            Gate.structure,
+            max(_levels_off(info.scale, info.zero_point, image)),
+            "<=",
+            _HALF_STEP,
+            unit="pixel values",
+            evidence={"kind": "input_quantization", "found": tensor_json(info)},
+        )
 
 
 def _levels_off(scale: float, zero_point: int, image: ImageContract) -> Iterator[float]:

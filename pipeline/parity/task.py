@@ -1,4 +1,4 @@
-"""Walk the task gate: does the candidate still do the reference's work."""
+"""Run the task gate: does the candidate still do the reference's work."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from pydantic import JsonValue
 
 from pipeline.contract.verdict import Check, Gate
 from pipeline.parity.answers import Answers, Flags
-from pipeline.parity.comparison import compare, open_check
+from pipeline.parity.comparison import compare, not_measured, too_few_images
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 
-_UNLABELLED = "no image has a label"
 # A loss counts whatever its cause; a gain only if it shows another model.
 _SIGNIFICANT = 0.05
 
@@ -31,35 +31,32 @@ def task_checks(answers: Answers, thresholds: Thresholds, critical: tuple[str, .
 def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
     total = int(answers.labelled.sum())
     if total == 0:
-        return open_check("accuracy_difference", Gate.task, _UNLABELLED)
+        return not_measured("accuracy_difference", Gate.task, {"kind": "no_labelled_images"})
     before, after = answers.reference.hits, answers.candidate.hits
-    apart = abs(after - before)
-    threshold = max(thresholds.accuracy_tolerance, 1 / total)
-    by_chance = ""
-    if after > before and apart / total > threshold:
-        p = mcnemar_exact(*answers.lost_and_gained(answers.labelled))
-        if p >= _SIGNIFICANT:
-            threshold, by_chance = apart / total, f"a gain that chance explains, p = {p:.3g}; "
+    asked = thresholds.accuracy_tolerance
+    applied = max(asked, 1 / total)
     return compare(
         "accuracy_difference",
         Gate.task,
-        apart / total,
+        abs(after - before) / total,
         "<=",
-        threshold,
+        applied,
         unit="share",
-        evidence=(
-            f"accuracy {_share(before, total)} reference, {_share(after, total)} candidate; "
-            f"apart by {_images(apart)}, {_allowed(threshold, total, apart)}; {by_chance}"
-            f"{_paired(answers, answers.labelled)}"
-        ),
-        undecided=_too_few(total, thresholds.min_images, "labelled images"),
+        evidence={
+            "kind": "accuracy",
+            "reference": _share(before, total),
+            "candidate": _share(after, total),
+            "n": total,
+            "tolerance": {"asked": asked, "applied": applied, "n": total},
+            "paired": _paired(answers, answers.labelled),
+            "unless": {"kind": "gain_within_chance", "significance": _SIGNIFICANT},
+        },
+        undecided=too_few_images(total, thresholds.min_images),
     )
 
 
 def _agreement(answers: Answers, thresholds: Thresholds) -> Check:
     total, agreed = len(answers.agreed), int(answers.agreed.sum())
-    needed = math.ceil(thresholds.min_top1_agreement * total - 1e-9)
-    short = f", {_images(needed - agreed)} short of {needed}" if agreed < needed else ""
     return compare(
         "top1_agreement",
         Gate.task,
@@ -67,18 +64,21 @@ def _agreement(answers: Answers, thresholds: Thresholds) -> Check:
         ">=",
         thresholds.min_top1_agreement,
         unit="share",
-        evidence=(
-            f"both choose the same class on {_share(agreed, total)}; "
-            f"{_images(total - agreed)} flipped{short}"
-        ),
-        undecided=_too_few(total, thresholds.min_images, "images"),
+        evidence={
+            "kind": "agreement",
+            "agreed": agreed,
+            "n": total,
+            "interval_95": list(wilson_95(agreed, total)),
+            "needed": math.ceil(thresholds.min_top1_agreement * total - 1e-9),
+        },
+        undecided=too_few_images(total, thresholds.min_images),
     )
 
 
 def _balanced_accuracy(answers: Answers, thresholds: Thresholds) -> Check:
-    total = int(answers.labelled.sum())
+    total, labels = int(answers.labelled.sum()), answers.pair.labels
     if total == 0:
-        return open_check("balanced_accuracy_drop", Gate.task, _UNLABELLED)
+        return not_measured("balanced_accuracy_drop", Gate.task, {"kind": "no_labelled_images"})
     images = answers.reference.confusion.sum(axis=1)
     present = np.flatnonzero(images)
     before, after = (
@@ -87,32 +87,39 @@ def _balanced_accuracy(answers: Answers, thresholds: Thresholds) -> Check:
         / len(present)
         for side in (answers.reference, answers.candidate)
     )
-    drop, rarest = float(before - after), present[np.argmin(images[present])]
-    one_image = 1 / (len(present) * int(images[rarest]))
-    threshold = max(thresholds.balanced_accuracy_tolerance, one_image)
-    limit = (
-        f"allowed {threshold:.4f}, one image of {answers.pair.labels[rarest]}, the rarest class"
-        if threshold == one_image
-        else f"allowed {threshold:.4f}"
-    )
-    over = f", exceeded by {drop - threshold:.4f}" if drop > threshold else ""
-    changes = ", ".join(
-        f"{answers.pair.labels[k]} {change:+d} of {images[k]}"
-        for k in present
-        if (change := int(answers.candidate.confusion[k, k] - answers.reference.confusion[k, k]))
-    )
+    rarest = int(present[np.argmin(images[present])])
+    rarest_images = int(images[rarest])
+    asked = thresholds.balanced_accuracy_tolerance
+    applied = max(asked, 1 / (len(present) * rarest_images))
+    tolerance: JsonValue = {
+        "asked": asked,
+        "applied": applied,
+        "n": rarest_images,
+        "label": labels[rarest],
+    }
     return compare(
         "balanced_accuracy_drop",
         Gate.task,
-        drop,
+        float(before - after),
         "<=",
-        threshold,
+        applied,
         unit="share",
-        evidence=(
-            f"balanced accuracy {float(before):.4f} reference, {float(after):.4f} candidate over "
-            f"{len(present)} classes; {limit}{over}; images right: {changes or 'no change'}"
-        ),
-        undecided=_too_few(total, thresholds.min_images, "labelled images"),
+        evidence={
+            "kind": "balanced_accuracy",
+            "reference": float(before),
+            "candidate": float(after),
+            "n": total,
+            "tolerance": tolerance,
+            "right_by_class": {
+                labels[k]: {
+                    "images": int(images[k]),
+                    "reference": int(answers.reference.confusion[k, k]),
+                    "candidate": int(answers.candidate.confusion[k, k]),
+                }
+                for k in present
+            },
+        },
+        undecided=too_few_images(total, thresholds.min_images),
     )
 
 
@@ -121,52 +128,43 @@ def _critical_recall(answers: Answers, thresholds: Thresholds, name: str) -> Che
     among: Flags = answers.pair.truth == answers.pair.labels.index(name)
     total = int(among.sum())
     if total == 0:
-        return open_check(check_name, Gate.task, f"no image is labelled {name}")
+        return not_measured(check_name, Gate.task, {"kind": "no_images_of_class", "label": name})
     before = int((among & answers.reference.right).sum())
     after = int((among & answers.candidate.right).sum())
-    threshold = max(thresholds.critical_recall_tolerance, 1 / total)
-    undecided = _too_few(total, thresholds.min_critical_images, f"images of {name}")
+    asked = thresholds.critical_recall_tolerance
+    applied = max(asked, 1 / total)
+    undecided = too_few_images(total, thresholds.min_critical_images, name)
     if undecided is None and before == 0:
-        undecided = f"the reference recognizes no {name}, so none can be lost"
+        # None can be lost.
+        undecided = {"kind": "reference_never_right", "label": name}
     return compare(
         check_name,
         Gate.task,
         (before - after) / total,
         "<=",
-        threshold,
+        applied,
         unit="share",
-        evidence=(
-            f"{name} recall {_share(before, total)} reference, {_share(after, total)} candidate; "
-            f"{_images(abs(before - after))} {'fewer' if before > after else 'more'}, "
-            f"{_allowed(threshold, total, before - after)}; {_paired(answers, among)}"
-        ),
+        evidence={
+            "kind": "critical_recall",
+            "label": name,
+            "reference": _share(before, total),
+            "candidate": _share(after, total),
+            "n": total,
+            "tolerance": {"asked": asked, "applied": applied, "n": total, "label": name},
+            "paired": _paired(answers, among),
+        },
         undecided=undecided,
     )
 
 
-def _share(hits: int, total: int) -> str:
-    low, high = wilson_95(hits, total)
-    return f"{hits / total:.4f} ({hits} of {total}, 95% Wilson interval {low:.3f} to {high:.3f})"
+def _share(right: int, total: int) -> dict[str, JsonValue]:
+    return {"right": right, "share": right / total, "interval_95": list(wilson_95(right, total))}
 
 
-def _allowed(threshold: float, total: int, used: int) -> str:
-    images = math.floor(threshold * total + 1e-9)
-    kind = "one image" if threshold == 1 / total else _images(images)
-    over = f", exceeded by {_images(used - images)}" if used > images else ""
-    return f"allowed {threshold:.4f}, {kind}{over}"
-
-
-def _paired(answers: Answers, among: Flags) -> str:
+def _paired(answers: Answers, among: Flags) -> dict[str, JsonValue]:
     lost, gained = answers.lost_and_gained(among)
-    return (
-        f"only the reference is right on {lost}, only the candidate on {gained}, "
-        f"exact McNemar p = {mcnemar_exact(lost, gained):.3g}"
-    )
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
-
-
-def _too_few(found: int, needed: int, what: str) -> str | None:
-    return f"{found} {what} are fewer than the {needed} needed" if found < needed else None
+    return {
+        "only_reference_right": lost,
+        "only_candidate_right": gained,
+        "mcnemar_exact_p": mcnemar_exact(lost, gained),
+    }

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from pipeline.contract.verdict import Check, Outcome, Verdict
-from pipeline.report.wording import headline, summary
+from pipeline.report.sentences import sentence, summary
+from pipeline.report.wording import headline, plain
 
 # What XML 1.0 cannot hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -49,7 +50,7 @@ def _suite(name: str, verdict: Verdict) -> ElementTree.Element:
     properties = ElementTree.SubElement(suite, "properties")
     facts = {"outcome": str(verdict.outcome)}
     for side, values in (("reference", verdict.reference), ("candidate", verdict.candidate)):
-        facts |= {f"{side}.{key}": str(value) for key, value in values.items()}
+        facts |= {f"{side}.{key}": plain(value) for key, value in values.items()}
     for key, value in facts.items():
         ElementTree.SubElement(properties, "property", name=_clean(key), value=_clean(value))
     for check in verdict.checks:
@@ -65,7 +66,7 @@ def _case(suite: ElementTree.Element, name: str, check: Check) -> None:
         suite, "testcase", classname=_clean(f"{name}.{check.gate}"), name=_clean(check.name)
     )
     if check.outcome is Outcome.passed:
-        ElementTree.SubElement(case, "system-out").text = _clean(check.evidence)
+        ElementTree.SubElement(case, "system-out").text = _clean(sentence(check))
         return
     problem = ElementTree.SubElement(
         case,
@@ -73,7 +74,7 @@ def _case(suite: ElementTree.Element, name: str, check: Check) -> None:
         type=str(check.outcome),
         message=_clean(summary(check)),
     )
-    problem.text = _clean(check.evidence)
+    problem.text = _clean(sentence(check))
 
 
 def _clean(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Draw the report's figures as inline SVG.
+"""Draw every figure of the pages as inline SVG.
 
 Drawn by hand rather than by a plotting library: the colours are the page's CSS variables, so
 one drawing serves light and dark, stays sharp, weighs a few kilobytes and has the same bytes
@@ -7,79 +7,108 @@ every time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from pipeline.report.markup import Markup, element, join
+from markupsafe import Markup, escape
+
+from pipeline.contract.layer_errors import DebugReport
 from pipeline.report.run_report import TrueClassPoints
+from pipeline.report.verdict_figures import Recall
 
 # Which colour a training curve has.
 CURVE_CLASS = {"train": "reference", "validation": "candidate"}
+# How many of the weakest layers a drawing marks.
+MARKED_LAYERS = 5
 
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_DB_STEP = 10
 
 
-def recall_bars(recall: Mapping[str, Mapping[str, Any]]) -> Markup:
-    """Draw each class's recall on both sides as a pair of bars.
+@dataclass(frozen=True)
+class Bar:
+    """Hold one named bar: `share` is 0 to 1, `bright` its colour, `strong` its name's weight."""
 
-    Args:
-        recall: by label: images, critical, and reference and candidate as shares or None.
-    """
-    left, width, row, top = 150, 330, 40, 12
-    bottom = top + row * len(recall)
-    parts = [_x_grid(left, width, top, bottom, [f"{100 * tick:g}%" for tick in _TICKS])]
+    name: str
+    share: float
+    bright: bool
+    strong: bool
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Hold the rectangle that values are drawn in, in units of the drawing."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.height
+
+    def x(self, share: float) -> float:
+        return self.left + self.width * share
+
+    def y(self, share: float) -> float:
+        return self.top + self.height * (1 - share)
+
+    def x_grid(self, names: Sequence[str]) -> list[Markup]:
+        lines = "".join(f"M{self.x(tick):g} {self.top:g}V{self.bottom:g}" for tick in _TICKS)
+        return [
+            _path("grid", lines),
+            *(
+                _text(self.x(tick), self.bottom + 18, name, "tick", "middle")
+                for tick, name in zip(_TICKS, names, strict=True)
+            ),
+        ]
+
+    def y_grid(self, names: Sequence[str], ticks: Sequence[float] = _TICKS) -> list[Markup]:
+        lines = "".join(f"M{self.left:g} {self.y(tick):g}h{self.width:g}" for tick in ticks)
+        return [
+            _path("grid", lines),
+            *(
+                _text(self.left - 8, self.y(tick) + 4, name, "tick", "end")
+                for tick, name in zip(ticks, names, strict=True)
+            ),
+        ]
+
+
+def recall_bars(recall: Mapping[str, Recall]) -> Markup:
+    """Draw each class's recall on both sides as a pair of bars."""
+    row = 40
+    axes = _Axes(150, 12, 330, row * len(recall))
+    parts = axes.x_grid([f"{100 * tick:g}%" for tick in _TICKS])
     for i, (label, values) in enumerate(recall.items()):
-        y = top + row * i
-        critical = bool(values["critical"])
-        parts.append(
-            _text(
-                left - 10,
-                y + (15 if critical else 20),
-                f"{label} ({values['images']})",
-                class_="label strong" if critical else "label",
-                text_anchor="end",
-            )
-        )
-        if critical:
-            parts.append(_text(left - 10, y + 30, "critical", class_="critical", text_anchor="end"))
+        y = axes.top + row * i
+        name, style = f"{label} ({values.images})", "label strong" if values.critical else "label"
+        parts.append(_text(axes.left - 10, y + (15 if values.critical else 20), name, style, "end"))
+        if values.critical:
+            parts.append(_text(axes.left - 10, y + 30, "critical", "critical", "end"))
         for offset, side in ((4, "reference"), (20, "candidate")):
-            share = values[side]
+            share: float | None = getattr(values, side)
             if share is None:
-                parts.append(_text(left + 6, y + offset + 11, "no images", class_="value"))
+                parts.append(_text(axes.left + 6, y + offset + 11, "no images", "value"))
                 continue
-            parts.append(
-                element(
-                    "rect",
-                    class_=f"{side} bar",
-                    x=left,
-                    y=y + offset,
-                    width=max(1.0, width * float(share)),
-                    height=14,
-                )
-            )
-            parts.append(
-                _text(
-                    left + width * float(share) + 6,
-                    y + offset + 11,
-                    f"{100 * float(share):.1f}",
-                    class_="value",
-                )
-            )
+            width = max(1.0, axes.width * share)
+            parts.append(_rect(f"{side} bar", axes.left, y + offset, width, 14))
+            shown = f"{100 * share:.1f}"
+            parts.append(_text(axes.x(share) + 6, y + offset + 11, shown, "value"))
     lines = "; ".join(
-        f"{label}{' (critical)' if values['critical'] else ''}: "
-        + " to ".join(_percent(values[side]) for side in ("reference", "candidate"))
+        f"{label}{' (critical)' if values.critical else ''}: "
+        f"{_percent(values.reference)} to {_percent(values.candidate)}"
         for label, values in recall.items()
     )
-    return svg(
-        left + width + 50, bottom + 26, f"Recall by class, reference to candidate. {lines}", parts
-    )
+    return _svg(530, axes.bottom + 26, f"Recall by class, reference to candidate. {lines}", parts)
 
 
 def true_class_scatter(
     points: TrueClassPoints, labels: Sequence[str], critical: Collection[str]
 ) -> Markup:
     """Draw the candidate's probability of the true class against the reference's."""
-    left, top, size = 46, 12, 330
+    axes = _Axes(46, 12, 330, 330)
     gated = [i for i, label in enumerate(labels) if label in critical]
     ordinary: list[str] = []
     marked: list[str] = []
@@ -87,32 +116,25 @@ def true_class_scatter(
         points.truth.tolist(), points.reference.tolist(), points.candidate.tolist(), strict=True
     ):
         # One path with a round dot for each point is far smaller than as many circles.
-        dot = f"M{left + size * x:.1f} {top + size * (1 - y):.1f}h0"
+        dot = f"M{axes.x(x):.1f} {axes.y(y):.1f}h0"
         (marked if truth in gated else ordinary).append(dot)
     names = [f"{tick:g}" for tick in _TICKS]
+    turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
     parts = [
-        _x_grid(left, size, top, top + size, names),
-        _y_grid(left, size, top, size, names),
-        element("path", class_="diagonal", d=f"M{left} {top + size}L{left + size} {top}"),
-        element("path", class_="dots", d="".join(ordinary)),
-        element("path", class_="dots gated", d="".join(marked)),
-        _text(left + size / 2, top + size + 40, "reference", class_="axis", text_anchor="middle"),
-        element(
-            "text",
-            "candidate",
-            class_="axis",
-            text_anchor="middle",
-            transform=f"translate(12 {top + size / 2:g}) rotate(-90)",
-        ),
+        *axes.x_grid(names),
+        *axes.y_grid(names),
+        _path("diagonal", f"M{axes.left:g} {axes.bottom:g}L{axes.x(1):g} {axes.top:g}"),
+        _path("dots", "".join(ordinary)),
+        _path("dots gated", "".join(marked)),
+        _text(axes.x(0.5), axes.bottom + 40, "reference", "axis", "middle"),
+        _element("text", "candidate", class_="axis", text_anchor="middle", transform=turned),
     ]
     below = int((points.candidate < points.reference).sum())
-    return svg(
-        left + size + 14,
-        top + size + 50,
+    described = (
         f"Probability of the true class on {len(points.truth)} images, candidate against "
-        f"reference; {below} lie below the diagonal, where the candidate is less sure.",
-        parts,
+        f"reference; {below} lie below the diagonal, where the candidate is less sure."
     )
+    return _svg(axes.x(1) + 14, axes.bottom + 50, described, parts)
 
 
 def curves(
@@ -125,88 +147,146 @@ def curves(
         series: train, validation or both, at least one number in each.
         starts: the row at which each phase of the training begins, with its name.
     """
-    left, top, width, height = 66, 26, 330, 190
-    known = [value for values in series.values() for value in values if value is not None]
-    low, high = min(known), max(known)
+    axes = _Axes(66, 26, 330, 190)
+    known = {key: [v for v in values if v is not None] for key, values in series.items()}
+    low, high = min(map(min, known.values())), max(map(max, known.values()))
     span = (high - low) or abs(high) or 1.0
-    epochs = max(len(values) for values in series.values())
-    step = width / max(1, epochs - 1)
-    ticks = [low + span * share for share in _TICKS]
-    parts = [_y_grid(left, width, top, height, [f"{tick:.3g}" for tick in ticks])]
+    epochs = max(map(len, series.values()))
+    step = 1 / max(1, epochs - 1)
+    parts = axes.y_grid([f"{low + span * tick:.3g}" for tick in _TICKS])
     for row, phase in starts.items():
-        x = left + step * row
-        parts.append(element("path", class_="diagonal", d=f"M{x:.1f} {top}v{height}"))
-        parts.append(_text(x, top - 9, phase, class_="tick"))
+        x = axes.x(step * row)
+        parts.append(_path("diagonal", f"M{x:.1f} {axes.top:g}v{axes.height:g}"))
+        # A name that begins at the right would run out of the drawing.
+        anchor = "end" if x > axes.x(0.5) else None
+        parts.append(_text(x, axes.top - 9, phase, "tick", anchor))
     for side, values in series.items():
         path, pen_down = "", False
         for i, value in enumerate(values):
             if value is not None:
-                y = top + height * (1 - (value - low) / span)
-                path += f"{'L' if pen_down else 'M'}{left + step * i:.1f} {y:.1f}"
+                path += "L" if pen_down else "M"
+                path += f"{axes.x(step * i):.1f} {axes.y((value - low) / span):.1f}"
                 # A lone point has no line to show it.
-                path += "h0" if not pen_down else ""
+                path += "" if pen_down else "h0"
             pen_down = value is not None
-        parts.append(element("path", class_=f"line {CURVE_CLASS[side]}", d=path))
-    parts.append(_text(left, top + height + 18, "1", class_="tick", text_anchor="middle"))
-    parts.append(
-        _text(left + width, top + height + 18, str(epochs), class_="tick", text_anchor="middle")
-    )
-    parts.append(
-        _text(left + width / 2, top + height + 30, "epoch", class_="axis", text_anchor="middle")
-    )
-    last = "; ".join(
-        f"{key} ends at {numbers[-1]:.4g}"
-        for key, values in series.items()
-        if (numbers := [value for value in values if value is not None])
-    )
-    return svg(left + width + 16, top + height + 38, f"{name} over {epochs} epochs: {last}.", parts)
+        parts.append(_path(f"line {CURVE_CLASS[side]}", path))
+    for x, text, style in ((0, "1", "tick"), (1, str(epochs), "tick"), (0.5, "epoch", "axis")):
+        below = axes.bottom + (30 if style == "axis" else 18)
+        parts.append(_text(axes.x(x), below, text, style, "middle"))
+    last = "; ".join(f"{key} is {numbers[-1]:.4g} at last" for key, numbers in known.items())
+    described = f"{name} over {epochs} epochs: {last}."
+    return _svg(axes.x(1) + 16, axes.bottom + 38, described, parts)
 
 
-def legend(**names: str) -> Markup:
-    """Return a line that says which colour (reference, candidate, gated) means what."""
-    return element(
-        "p",
-        *(
-            element("span", element("i", class_=f"swatch {key}", aria_hidden="true"), name)
-            for key, name in names.items()
-        ),
-        class_="legend",
-    )
+def share_bars(bars: Sequence[Bar], described: str, asked: tuple[float, str] | None) -> Markup:
+    """Draw named shares as bars.
+
+    Args:
+        bars: at least one.
+        described: what the drawing shows, in words.
+        asked: a share to mark by a line, with its name.
+    """
+    row = 28
+    axes = _Axes(160, 12, 330, row * len(bars))
+    low = min(0.8, *(bar.share for bar in bars))
+
+    def place(share: float) -> float:
+        return axes.x((share - low) / (1 - low) if low < 1 else 0)
+
+    parts: list[Markup] = []
+    for i, bar in enumerate(bars):
+        y, right = axes.top + row * i, place(bar.share)
+        style, side = ("label strong" if bar.strong else "label"), _colour(bar.bright)
+        parts.append(_text(axes.left - 10, y + 15, bar.name, style, "end"))
+        parts.append(_rect(f"{side} bar", axes.left, y + 3, max(1.0, right - axes.left), 16))
+        parts.append(_text(right + 6, y + 15, f"{100 * bar.share:.2f}%", "value"))
+    if asked is not None:
+        x = place(asked[0])
+        parts.append(_path("diagonal", f"M{x:.1f} {axes.top:g}V{axes.bottom:g}"))
+        parts.append(_text(x, axes.bottom + 16, asked[1], "tick", "middle"))
+    return _svg(axes.x(1) + 70, axes.bottom + 24, described, parts)
 
 
-def svg(width: int, height: int, description: str, parts: Sequence[Markup]) -> Markup:
+def layer_plot(found: DebugReport) -> Markup:
+    """Draw the SQNR of every layer in graph order, and the saturated share below."""
+    bar, gap = 12, 4
+    order = found.weakest_first()
+    weak = {i for i in order[:MARKED_LAYERS] if found.layers[i].sqnr_db is not None}
+    known = [0.0, *(layer.sqnr_db for layer in found.layers if layer.sqnr_db is not None)]
+    low = _DB_STEP * math.floor(min(known) / _DB_STEP)
+    high = _DB_STEP * max(low // _DB_STEP + 1, math.ceil(max(known) / _DB_STEP))
+    most = max(layer.saturated_share for layer in found.layers) or 0.01
+    width = (bar + gap) * len(found.layers)
+    sqnr, saturated = _Axes(52, 34, width, 200), _Axes(52, 290, width, 80)
+    parts = [
+        _text(sqnr.left, 14, "SQNR, dB", "axis"),
+        *sqnr.y_grid([f"{low + (high - low) * tick:.3g}" for tick in _TICKS]),
+        _text(saturated.left, saturated.top - 14, "saturated values", "axis"),
+        *saturated.y_grid(["0%", f"{100 * most:.2g}%"], (0.0, 1.0)),
+    ]
+    zero = sqnr.y(-low / (high - low))
+    for i, layer in enumerate(found.layers):
+        x, side = sqnr.left + gap / 2 + (bar + gap) * i, "gated" if i in weak else "candidate"
+        db = "no error" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
+        said = f"{i + 1} {layer.short_name}: {db}, {100 * layer.saturated_share:.2f}% saturated"
+        if layer.sqnr_db is not None:
+            reach = sqnr.height * layer.sqnr_db / (high - low)
+            parts.append(_rect(f"{side} bar", x, zero - max(reach, 0.0), bar, abs(reach), said))
+        tall = saturated.height * layer.saturated_share / most
+        parts.append(_rect(f"{side} bar", x, saturated.bottom - tall, bar, tall, said))
+        number = str(i + 1)
+        if i % 5 == 4 or i == 0:
+            parts.append(_text(x + bar / 2, saturated.bottom + 18, number, "tick", "middle"))
+        if i in weak:
+            parts.append(_text(x + bar / 2, sqnr.bottom + 16, number, "critical", "middle"))
+    described = "SQNR of each layer in the order of the graph"
+    if weak:
+        weakest = found.layers[order[0]]
+        described += f"; the weakest, {weakest.short_name}, has {weakest.sqnr_db:.1f} dB"
+    return _svg(sqnr.x(1) + 8, saturated.bottom + 26, f"{described}.", parts)
+
+
+def _svg(width: float, height: float, described: str, parts: Iterable[Markup]) -> Markup:
     """Return a drawing that says in words what it shows."""
-    return element(
+    return _element(
         "svg",
-        element("title", description),
-        join(parts),
-        viewBox=f"0 0 {width} {height}",
+        _element("title", described),
+        *parts,
+        viewBox=f"0 0 {width:g} {height:g}",
         role="img",
-        aria_label=description,
-        style=f"max-width:{width}px",
+        aria_label=described,
+        style=f"max-width:{width:g}px",
     )
 
 
-def _x_grid(left: int, width: int, top: int, bottom: int, names: Sequence[str]) -> Markup:
-    lines = "".join(f"M{left + width * tick:g} {top}V{bottom}" for tick in _TICKS)
-    labels = (
-        _text(left + width * tick, bottom + 18, name, class_="tick", text_anchor="middle")
-        for tick, name in zip(_TICKS, names, strict=True)
+def _colour(bright: bool) -> str:
+    return "candidate" if bright else "reference"
+
+
+def _path(style: str, d: str) -> Markup:
+    return _element("path", class_=style, d=d)
+
+
+def _rect(style: str, x: float, y: float, width: float, height: float, said: str = "") -> Markup:
+    inside = (_element("title", said),) if said else ()
+    return _element("rect", *inside, class_=style, x=x, y=y, width=width, height=height)
+
+
+def _text(x: float, y: float, text: str, style: str, anchor: str | None = None) -> Markup:
+    return _element("text", text, x=x, y=y, class_=style, text_anchor=anchor)
+
+
+def _element(name: str, *children: str, **attributes: str | float | None) -> Markup:
+    """Return one element; text and values are escaped, `class_` and `a_b` mean class and a-b."""
+    written = Markup("").join(
+        Markup(' {}="{}"').format(
+            key.rstrip("_").replace("_", "-"),
+            f"{value:.6g}" if isinstance(value, int | float) else value,
+        )
+        for key, value in attributes.items()
+        if value is not None
     )
-    return join((element("path", class_="grid", d=lines), *labels))
-
-
-def _y_grid(left: int, width: int, top: int, height: int, names: Sequence[str]) -> Markup:
-    lines = "".join(f"M{left} {top + height * (1 - tick):g}h{width}" for tick in _TICKS)
-    labels = (
-        _text(left - 8, top + height * (1 - tick) + 4, name, class_="tick", text_anchor="end")
-        for tick, name in zip(_TICKS, names, strict=True)
-    )
-    return join((element("path", class_="grid", d=lines), *labels))
-
-
-def _text(x: float, y: float, text: str, **attributes: str) -> Markup:
-    return element("text", text, x=x, y=y, **attributes)
+    return Markup(f"<{name}{written}>{Markup('').join(map(escape, children))}</{name}>")
 
 
 def _percent(share: float | None) -> str:

@@ -12,6 +12,7 @@ from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.verdict import Verdict
 from pipeline.metrics import Metrics
+from pipeline.report.verdict_figures import VerdictFigures, figures_of
 
 HistoryRow = Mapping[str, float | str | None]
 
@@ -29,6 +30,15 @@ class TrueClassPoints:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """Hold one thing of the run that could not be read, and so is not in the report."""
+
+    where: str
+    what: str
+    got: str | None = None
+
+
+@dataclass(frozen=True)
 class BundleResult:
     """Hold what became of one recipe; `published` or `rejected` is where its folder is."""
 
@@ -39,12 +49,22 @@ class BundleResult:
     rejected: str | None = None
     points: TrueClassPoints | None = None
 
+    @property
+    def figures(self) -> VerdictFigures:
+        """Return the measured values of the verdict.
+
+        Raises:
+            BadInput: they have another form.
+        """
+        return figures_of(self.verdict)
+
 
 @dataclass(frozen=True)
 class RunReport:
     """Hold one run.
 
     metrics: the Keras model's figures by split.
+    unreadable: what is left out, because it could not be read.
     history: one row an epoch, column name to value, a number or its text. Columns `x` and `val_x`
         share a plot, `phase` is marked where it changes, `epoch` and other text is left out.
     """
@@ -55,3 +75,4 @@ class RunReport:
     model: ModelManifest | None = None
     metrics: Mapping[str, Metrics] = field(default_factory=dict)
     history: Sequence[HistoryRow] = ()
+    unreadable: Sequence[Unreadable] = ()

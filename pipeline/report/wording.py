@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from pipeline.contract.verdict import Check, Outcome, Verdict
 
 OUTCOME_WORD = {
     Outcome.passed: "Passed",
     Outcome.failed: "Failed",
     Outcome.inconclusive: "Inconclusive",
+}
+MARK = {
+    Outcome.passed: "\N{CHECK MARK}",
+    Outcome.failed: "\N{BALLOT X}",
+    Outcome.inconclusive: "?",
 }
 NOTHING = "\N{EN DASH}"
 _SIGN = {"<=": "\N{LESS-THAN OR EQUAL TO}", ">=": "\N{GREATER-THAN OR EQUAL TO}", "==": "="}
@@ -19,13 +27,15 @@ def headline(verdict: Verdict) -> str:
     if total == 0:
         return "Failed: nothing was checked"
     if verdict.passed:
-        return "Passed: the only check holds" if total == 1 else f"Passed: all {total} checks hold"
+        return (
+            "Passed: the only check passed" if total == 1 else f"Passed: all {total} checks passed"
+        )
     if verdict.outcome is Outcome.inconclusive:
-        return f"Inconclusive: {len(broken)} of {_checks(total)} could not be decided"
+        return f"Inconclusive: {len(broken)} of {counted(total, 'check')} could not be decided"
     failed = sum(check.outcome is Outcome.failed for check in broken)
     rest = len(broken) - failed
     more = f", {rest} could not be decided" if rest else ""
-    return f"Failed: {failed} of {_checks(total)} {'does' if failed == 1 else 'do'} not hold{more}"
+    return f"Failed: {failed} of {counted(total, 'check')} failed{more}"
 
 
 def title(check: Check) -> str:
@@ -40,17 +50,68 @@ def measured(check: Check) -> str:
 
 
 def limit(check: Check) -> str:
-    """Return what a check asked for, sign first."""
+    """Return what a check asked for, sign first, and what of it was allowed beyond that.
+
+    A tolerance is shown as asked, with the number of images and, where it asks for less than one
+    of them, the one image that was allowed instead.
+    """
     if check.threshold is None:
         return NOTHING
-    return f"{_SIGN.get(check.comparison, '')} {amount(check.threshold, check.unit)}".strip()
+    sign = _SIGN.get(check.comparison, "")
+    tolerance = check.evidence.get("tolerance")
+    if not isinstance(tolerance, dict):
+        return f"{sign} {amount(check.threshold, check.unit)}".strip()
+    asked, n, label = tolerance.get("asked"), tolerance.get("n"), tolerance.get("label")
+    known = asked if isinstance(asked, int | float) else check.threshold
+    text = f"{sign} {amount(known, check.unit)}".strip()
+    if known != check.threshold:
+        text += f", one image of {plain(n)} allowed"
+    return f"{text} (n = {' '.join(plain(part) for part in (n, label) if part is not None)})"
 
 
-def summary(check: Check) -> str:
-    """Say in a few words what a check measured and asked for."""
-    if check.value is None or check.threshold is None:
-        return f"{title(check)}: {check.evidence}"
-    return f"{title(check)}: {measured(check)}, asked for {limit(check)}"
+def exception(check: Check) -> str:
+    """Say by which rule a check passed beyond its threshold; empty where it did not."""
+    rule, paired = check.evidence.get("unless"), check.evidence.get("paired")
+    if check.within_threshold is not False or check.outcome is not Outcome.passed:
+        return ""
+    if isinstance(rule, dict) and rule.get("kind") == "gain_within_chance":
+        p = paired.get("mcnemar_exact_p") if isinstance(paired, dict) else None
+        shown = f" (p = {p:.3g})" if isinstance(p, float) else ""
+        return f"a gain that chance explains{shown}"
+    return f"by a rule without words here: {plain(rule)}"
+
+
+def asked_for(check: Check) -> str:
+    """Return what a check asked for, and by which rule it passed beyond that."""
+    return "; passed as ".join(filter(None, (limit(check), exception(check))))
+
+
+def plain(value: Any) -> str:
+    """Return any value of JSON as a person reads it."""
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.6g}"
+        case dict():
+            parts = (f"{str(key).replace('_', ' ')}: {plain(one)}" for key, one in value.items())
+            return ", ".join(parts) or "none"
+        case list() | tuple():
+            return ", ".join(map(plain, value)) or "none"
+        case _:
+            return str(value)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: `1 image`, `1,200 images`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def joined(parts: Iterable[str], nothing: str = "none") -> str:
+    """Return parts separated by commas."""
+    return ", ".join(parts) or nothing
 
 
 def amount(value: float | None, unit: str) -> str:
@@ -67,7 +128,3 @@ def amount(value: float | None, unit: str) -> str:
         return f"{value:.1f} ms"
     number = f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
     return f"{number} {unit}".strip()
-
-
-def _checks(count: int) -> str:
-    return "1 check" if count == 1 else f"{count} checks"

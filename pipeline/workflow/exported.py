@@ -11,6 +11,7 @@ from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput, PipelineError
+from pipeline.report.verdict_figures import figures_of
 from pipeline.workflow.refusal import refusal
 
 
@@ -53,14 +54,14 @@ def recommendation(run: RunDir, recipe: Recipe, model_sha256: str) -> str:
         return fallback
     try:
         verdict, manifest = Verdict.load(folder / VERDICT_FILE), load_bundle(folder)
+        agreement = figures_of(verdict).top1_agreement
     except BadInput:
         # A damaged bundle is nothing to recommend.
         return fallback
-    if not verdict.passed or manifest.parents.get("model") != model_sha256:
+    if not verdict.passed or agreement is None or manifest.parents.get("model") != model_sha256:
         return fallback
-    share = verdict.figures["top1_agreement"]["share"]
     size_mb = manifest.files[MODEL_FILE].size_bytes / 1e6
     return (
-        f"ship float16, which is proven: agreement {100 * share:.1f}%, {size_mb:.1f} MB, "
+        f"ship float16, which is proven: agreement {100 * agreement.share:.1f}%, {size_mb:.1f} MB, "
         f"at {folder}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.errors import GateFailed, Inconclusive, PipelineError
+from pipeline.report.sentences import sentence
 
 
 def refusal(
@@ -27,6 +28,6 @@ def refusal(
         what,
         where=where,
         expected="every check to pass",
-        got="; ".join(f"{c.name}: {c.evidence}" for c in verdict.broken()) or "no checks",
+        got="; ".join(f"{c.name}: {sentence(c)}" for c in verdict.broken()) or "no checks",
         next_step=next_step,
     )

@@ -3,73 +3,145 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from pipeline.contract.bundle import VERDICT_FILE, load_bundle
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.files import write_text_atomic
-from pipeline.contract.manifest import BundleManifest, ModelManifest
+from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
-from pipeline.metrics import load_metrics
+from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
+from pipeline.metrics import Metrics, load_metrics
 from pipeline.parity.align import align
 from pipeline.report.html import render_html
-from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints
+from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints, Unreadable
+from pipeline.report.verdict_figures import figures_of
 from pipeline.runtimes.recording import Recording, RecordingFacts
 
 HISTORY = "history.csv"
+_Read = TypeVar("_Read")
 
 
-def write_report(run: RunDir) -> Path:
+@dataclass(frozen=True)
+class ReportResult:
+    """Hold where the report is and what it leaves out.
+
+    `problem` says why it could not be written; what the run made is none the worse for it.
+    """
+
+    path: Path
+    unreadable: tuple[Unreadable, ...] = ()
+    problem: PipelineError | None = None
+
+
+def write_report(run: RunDir) -> ReportResult:
     """Write `report/index.html` from the run's manifests, verdicts and recordings.
 
-    A stage that has not run yet is left out of the report; a file that is there but damaged is
-    refused.
-
-    Raises:
-        BadInput: a manifest, verdict or recording cannot be read.
+    A stage that has not run yet is left out of the report. What is there but damaged, changed or
+    foreign is left out too, and listed in it.
     """
-    model = ModelManifest.load(run.train / "manifest.json") if run.train.is_dir() else None
-    metrics = {} if model is None else load_metrics(run.train / "metrics.json")
-    write_text_atomic(
-        run.report,
-        render_html(
-            RunReport(
-                title=f"Run {run.root.resolve().name}",
-                bundles=_bundles(run),
-                dataset=DatasetManifest.load(run.dataset) if run.dataset.exists() else None,
-                model=model,
-                metrics=metrics,
-                history=_history(run.training_state / HISTORY),
-            )
-        ),
+    gathered = gather(run)
+    problem = None
+    try:
+        write_text_atomic(run.report, render_html(gathered))
+    except OSError as error:
+        problem = EnvironmentProblem(
+            "cannot write the report",
+            where=str(run.report),
+            got=str(error),
+            next_step="make room or set the permissions, then `pipeline report`",
+        )
+    return ReportResult(run.report, tuple(gathered.unreadable), problem)
+
+
+def gather(run: RunDir) -> RunReport:
+    """Read everything that the report of a run shows."""
+    reader = _Reader()
+    model: ModelManifest | None = None
+    metrics: dict[str, Metrics] = {}
+    if run.train.is_dir():
+        manifest_path, metrics_path = run.train / "manifest.json", run.train / "metrics.json"
+        model = reader.read(lambda: ModelManifest.load(manifest_path), manifest_path)
+        metrics = reader.read(lambda: load_metrics(metrics_path), metrics_path) or {}
+    dataset = None
+    if run.dataset.exists():
+        dataset = reader.read(lambda: DatasetManifest.load(run.dataset), run.dataset)
+    history_path = run.training_state / HISTORY
+    return RunReport(
+        title=f"Run {run.root.resolve().name}",
+        bundles=_bundles(run, reader),
+        dataset=dataset,
+        model=model,
+        metrics=metrics,
+        history=reader.read(lambda: _history(history_path), history_path) or [],
+        unreadable=reader.unreadable,
     )
-    return run.report
 
 
-def _bundles(run: RunDir) -> list[BundleResult]:
-    recordings = {
-        RecordingFacts.load(path).digest(): path for path in sorted(run.recordings.glob("*.json"))
-    }
+class _Reader:
+    """Read one thing after the other and keep a list of those that could not be read."""
+
+    def __init__(self) -> None:
+        self.unreadable: list[Unreadable] = []
+
+    def read(self, load: Callable[[], _Read], path: Path) -> _Read | None:
+        """Return what `load` reads from `path`, None where that is refused."""
+        try:
+            return load()
+        except BadInput as error:
+            found = Unreadable(error.where or str(path), error.what, error.got)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            found = Unreadable(str(path), "cannot be read", str(error))
+        self.unreadable.append(found)
+        return None
+
+
+def _bundles(run: RunDir, reader: _Reader) -> list[BundleResult]:
+    recordings: dict[str, Path] = {}
+    for path in sorted(run.recordings.glob("*.json")):
+        facts = reader.read(partial(RecordingFacts.load, path), path)
+        if facts is not None:
+            recordings[facts.digest()] = path
     results = []
     for parent, published in ((run.root / "bundles", True), (run.root / "rejected", False)):
-        for verdict_path in sorted(parent.glob("[!.]*/verdict.json")):
-            folder = verdict_path.parent
-            verdict = Verdict.load(verdict_path)
-            results.append(
-                BundleResult(
-                    name=folder.name,
-                    verdict=verdict,
-                    manifest=BundleManifest.load(folder / "manifest.json"),
-                    published=str(folder) if published else None,
-                    rejected=None if published else str(folder),
-                    points=_points(verdict, recordings),
-                )
-            )
+        for folder in sorted(parent.glob("[!.]*")):
+            bundle = _bundle(folder, published, recordings, reader)
+            if bundle is not None:
+                results.append(bundle)
     return results
 
 
+def _bundle(
+    folder: Path, published: bool, recordings: dict[str, Path], reader: _Reader
+) -> BundleResult | None:
+    # One that was changed since it was proven is not shown as proven.
+    manifest = reader.read(lambda: load_bundle(folder), folder)
+    verdict = None if manifest is None else reader.read(lambda: _verdict(folder), folder)
+    if manifest is None or verdict is None:
+        return None
+    return BundleResult(
+        name=folder.name,
+        verdict=verdict,
+        manifest=manifest,
+        published=str(folder) if published else None,
+        rejected=None if published else str(folder),
+        points=reader.read(lambda: _points(verdict, recordings), folder),
+    )
+
+
+def _verdict(folder: Path) -> Verdict:
+    verdict = Verdict.load(folder / VERDICT_FILE)
+    figures_of(verdict, where=str(folder / VERDICT_FILE))
+    return verdict
+
+
 def _points(verdict: Verdict, recordings: dict[str, Path]) -> TrueClassPoints | None:
-    named = [side.get("recording_sha256", "") for side in (verdict.reference, verdict.candidate)]
+    named = [str(side.get("recording_sha256")) for side in (verdict.reference, verdict.candidate)]
     if not all(name in recordings for name in named):
         return None
     reference, candidate = (Recording.load(recordings[name]) for name in named)

@@ -24,7 +24,7 @@ from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainC
 from pipeline.workflow.export import export
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported
-from pipeline.workflow.report import write_report
+from pipeline.workflow.report import ReportResult, write_report
 from pipeline.workflow.source import keras_source
 
 
@@ -35,7 +35,7 @@ class RunResult:
     dataset: DatasetManifest
     model: ModelManifest
     exports: tuple[Exported, ...]
-    report: Path
+    report: ReportResult
 
 
 def demo_config(run_dir: Path, seed: int) -> RunConfig:

@@ -63,7 +63,7 @@ def _made(recipe: Recipe) -> Path:
 def verdict(folder: Path, outcome: Outcome, model_sha256: str | None = None) -> None:
     """Write a verdict of this outcome on the model in `folder`, or on another one."""
     Verdict.from_checks(
-        [Check(name="example", gate=Gate.task, outcome=outcome, evidence="an example")],
+        [Check(name="example", gate=Gate.task, outcome=outcome, evidence={"kind": "example"})],
         candidate={"model_sha256": model_sha256 or sha256_file(folder / MODEL_FILE)},
     ).save(folder / "verdict.json")
 

@@ -84,7 +84,7 @@ def test_what_a_verdict_came_to_decides_the_exit_code(
     verdict(bundle, Outcome.failed)
     with pytest.raises(GateFailed, match="not pass") as failed:
         install(bundle, project)
-    assert failed.value.got == "example: an example"
+    assert failed.value.got == "example: fail"
     verdict(bundle, Outcome.inconclusive)
     with pytest.raises(Inconclusive, match="not pass"):
         install(bundle, project)

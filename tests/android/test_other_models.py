@@ -111,11 +111,13 @@ def bundle(folder: Path, image: ImageContract, labels: Labels) -> None:
         files={name: FileEntry.of(folder / name) for name in ("labels.txt", MODEL_FILE)},
         image=image,
         labels=labels,
+        about=ABOUT,
         recipe=Recipe(quantize=Quantize.float32),
         inputs=found.graph.inputs,
         outputs=found.graph.outputs,
         operators={},
         min_runtime=found.runtime.version or "unknown",
+        promised_runtime="2.16.0",
     )
     files = make_goldens(folder, manifest)
     manifest.model_copy(update={"files": manifest.files | files}).save(folder / MANIFEST_FILE)

@@ -13,6 +13,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest, FileEntry
 from pipeline.contract.recipe import Quantize, Recipe
+from tests.export.samples import ABOUT
 
 NAMES = ("MEL", "NV", "BCC")
 MODEL = b"not a model, but pinned like one"
@@ -71,10 +72,12 @@ def bundle(folder: Path, held: Goldens | None) -> Path:
         files={name: FileEntry.of(folder / name) for name in names},
         image=ImageContract(),
         labels=Labels(names=NAMES),
+        about=ABOUT,
         recipe=Recipe(quantize=Quantize.float16),
         inputs=(),
         outputs=(),
         operators={},
         min_runtime="1.14.0",
+        promised_runtime="2.16.0",
     ).save(folder / MANIFEST_FILE)
     return folder

@@ -13,7 +13,7 @@ from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 
 
 def check(outcome: Outcome, name: str = "c") -> Check:
-    return Check(name=name, gate=Gate.task, outcome=outcome, evidence="made up")
+    return Check(name=name, gate=Gate.task, outcome=outcome, evidence={"kind": "made up"})
 
 
 def test_no_checks_is_a_failure() -> None:
@@ -55,6 +55,47 @@ def test_broken_checks_come_failed_first() -> None:
     assert [c.name for c in Verdict.from_checks(checks).broken()] == ["bad", "open"]
 
 
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"kind": ""},
+        {"kind": 1},
+        {"kind": "x", "n": float("nan")},
+        {"kind": "x", "a": [{"b": float("inf")}]},
+    ],
+)
+def test_evidence_is_data_with_a_kind_and_finite_numbers(evidence: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Check.model_validate({"name": "x", "gate": "task", "outcome": "pass", "evidence": evidence})
+
+
+@pytest.mark.parametrize(
+    ("value", "comparison", "threshold", "within"),
+    [
+        (1.0, "<=", 1.0, True),
+        (1.1, "<=", 1.0, False),
+        (1.0, ">=", 1.1, False),
+        (0.0, "==", 0.0, True),
+        (0.0, "", 0.0, None),
+        (None, "<=", 0.0, None),
+    ],
+)
+def test_a_check_knows_whether_it_is_within_its_threshold(
+    value: float | None, comparison: str, threshold: float, within: bool | None
+) -> None:
+    made = check(Outcome.passed).model_copy(
+        update={"value": value, "comparison": comparison, "threshold": threshold}
+    )
+    assert made.within_threshold is within
+
+
 def test_a_check_of_no_number_is_refused() -> None:
     with pytest.raises(ValidationError):
-        Check(name="x", gate=Gate.numbers, outcome=Outcome.passed, evidence="", value=float("nan"))
+        Check(
+            name="x",
+            gate=Gate.numbers,
+            outcome=Outcome.passed,
+            evidence={"kind": "x"},
+            value=float("nan"),
+        )

@@ -20,7 +20,7 @@ from pipeline.export.goldens import cell_means, make_goldens
 from pipeline.runtimes.ask import ask
 from pipeline.runtimes.interface import ImageFile, InferenceRequest
 from pipeline.tflite.inspect import inspect_file
-from tests.export.samples import IMAGE, LABELS, RECIPES, samples
+from tests.export.samples import ABOUT, IMAGE, LABELS, RECIPES, samples
 
 
 def staged(folder: Path, recipe: Recipe) -> BundleManifest:
@@ -35,11 +35,13 @@ def staged(folder: Path, recipe: Recipe) -> BundleManifest:
         files={"model.tflite": FileEntry.of(file)},
         image=IMAGE,
         labels=LABELS,
+        about=ABOUT,
         recipe=recipe,
         inputs=graph.inputs,
         outputs=graph.outputs,
         operators={},
         min_runtime="1.14.0",
+        promised_runtime="2.16.0",
     )
 
 

@@ -71,8 +71,13 @@ def test_equal_answers_pass_with_their_evidence() -> None:
     assert not any("accuracy" in check.name for check in verdict.checks)
     assert check_of(verdict, "largest_probability_difference").value == 0.0
     choice = check_of(verdict, "goldens_chosen_differently")
-    assert "0 of the 2 goldens" in choice.evidence
-    assert "(of 3)" in choice.evidence
+    assert choice.evidence == {
+        "kind": "golden_choice",
+        "compared": 2,
+        "n": 3,
+        "margin": 2 * TOLERANCE,
+        "flipped": [],
+    }
     assert verdict.figures["split"] == "goldens"
     assert list(verdict.figures["latency_ms"]) == ["candidate"]
     assert verdict.candidate["runtime"] == "android"
@@ -86,8 +91,11 @@ def test_one_probability_may_be_apart_by_the_tolerance(by: float, passes: bool) 
     assert check.threshold == TOLERANCE
     assert (check.outcome is Outcome.passed) is passes
     assert verdict.outcome is (Outcome.passed if passes else Outcome.failed)
-    assert "NV of" in check.evidence or "BCC of" in check.evidence
-    assert f"on {0 if passes else 1} of 3" in check.evidence
+    assert (check.evidence["goldens_over"], check.evidence["n"]) == (0 if passes else 1, 3)
+    furthest = check.evidence["furthest"]
+    assert isinstance(furthest, dict)
+    assert furthest["image_id"] == goldens().goldens[1].sha256
+    assert furthest["label"] in ("NV", "BCC")
 
 
 def test_another_class_where_the_bundle_is_sure_fails_both_gates() -> None:
@@ -96,7 +104,9 @@ def test_another_class_where_the_bundle_is_sure_fails_both_gates() -> None:
         "largest_probability_difference",
         "goldens_chosen_differently",
     ]
-    assert "MEL became NV on" in check_of(verdict, "goldens_chosen_differently").evidence
+    assert check_of(verdict, "goldens_chosen_differently").evidence["flipped"] == [
+        {"image_id": goldens().goldens[0].sha256, "reference": "MEL", "candidate": "NV"}
+    ]
 
 
 def test_another_class_where_the_bundle_hesitates_is_no_difference() -> None:
@@ -108,7 +118,7 @@ def test_another_class_where_the_bundle_hesitates_is_no_difference() -> None:
 def test_where_the_bundle_is_nowhere_sure_the_choice_is_not_asked_and_a_note_says_so() -> None:
     verdict = judged(np.array(ANSWERS), tolerance=0.4)
     assert "goldens_chosen_differently" not in [check.name for check in verdict.checks]
-    assert any("chosen class is not compared" in note for note in verdict.figures["notes"])
+    assert verdict.figures["notes"] == [{"kind": "choice_not_compared", "margin": 0.8}]
     assert verdict.passed
 
 

@@ -8,7 +8,7 @@ PASSED = Check(
     name="candidate_not_finite",
     gate=Gate.numbers,
     outcome=Outcome.passed,
-    evidence="0 of 379 images",
+    evidence={"kind": "not_finite", "side": "candidate", "images": 0, "n": 379},
     value=0,
     unit="images",
     comparison="==",
@@ -18,7 +18,7 @@ FAILED = Check(
     name="critical_recall_drop:MEL",
     gate=Gate.task,
     outcome=Outcome.failed,
-    evidence="12 images fewer",
+    evidence={"kind": "text", "text": "12 images fewer"},
     value=0.2,
     unit="share",
     comparison="<=",
@@ -28,7 +28,7 @@ OPEN = Check(
     name="accuracy_difference",
     gate=Gate.task,
     outcome=Outcome.inconclusive,
-    evidence="not measured: no image has a label",
+    evidence={"kind": "not_measured", "reason": {"kind": "no_labelled_images"}},
 )
 RECALL = {
     "MEL": {"images": 58, "critical": True, "reference": 0.76, "candidate": 0.56},

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from pipeline.contract.layer_errors import DebugReport, LayerFigures
 from pipeline.contract.manifest import NOTICE
-from pipeline.report.debug_page import COLUMNS, cells, layer_plot, render_debug_page
+from pipeline.report.debug_page import render_debug_page
+from pipeline.report.layers import COLUMNS, cells
+from pipeline.report.plots import layer_plot
 from tests.report.test_html import NASTY, Page
 
 

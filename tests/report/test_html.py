@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.contract.dataset import DatasetManifest, Finding, ImageRecord, Split
@@ -21,10 +23,12 @@ from pipeline.contract.manifest import (
 )
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.verdict import Verdict
+from pipeline.errors import BadInput
 from pipeline.metrics import measure
 from pipeline.report.html import render_html
-from pipeline.report.markup import element
-from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints
+from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints, Unreadable
+from pipeline.report.sections import AFTER_BUNDLES, BEFORE_BUNDLES, OF_BUNDLE
+from tests.export.samples import ABOUT
 from tests.report.examples import FAILED, OPEN, PASSED, verdict
 
 LABELS = Labels(names=("MEL", "NV"), critical=("MEL",), full_names={"MEL": "Melanoma"})
@@ -62,6 +66,7 @@ def full_report() -> RunReport:
         files={"model.tflite": FileEntry(sha256="e" * 64, size_bytes=2_615_000)},
         image=ImageContract(),
         labels=LABELS,
+        about=ABOUT,
         recipe=Recipe(quantize=Quantize.int8, io=Io.uint8),
         inputs=(
             TensorInfo(
@@ -71,6 +76,7 @@ def full_report() -> RunReport:
         outputs=(TensorInfo(name="probability", shape=(1, 2), dtype="float32"),),
         operators={"CONV_2D": 35},
         min_runtime="2.3.0",
+        promised_runtime="2.16.0",
     )
     return RunReport(
         title=f"Run {NASTY}",
@@ -170,6 +176,7 @@ def test_a_page_of_one_verdict_and_nothing_else_is_whole() -> None:
     Page(text)
     assert "Nothing was checked" in text
     assert "The images" not in text
+    assert "What was compared" not in text
 
 
 def test_a_page_without_bundles_claims_nothing() -> None:
@@ -188,9 +195,73 @@ def test_a_constant_curve_can_be_drawn(value: float) -> None:
     Page(render_html(RunReport("Run", (), history=history)))
 
 
+@settings(deadline=None, max_examples=50)
 @example("</p><b>", '"><b x="')
-@given(st.text(), st.text())
-def test_an_element_never_lets_text_become_markup(content: str, attribute: str) -> None:
-    page = Page(element("p", content, title=attribute))
-    assert [tag for tag, _ in page.tags] == ["p"]
-    assert set(page.tags[0][1]) == {"title"}
+@given(st.text(min_size=1), st.text())
+def test_no_text_becomes_markup(label: str, text: str) -> None:
+    check = FAILED.model_copy(
+        update={"name": f"drop:{label}", "evidence": {"kind": text, "text": label}}
+    )
+    one = BundleResult(text, verdict(check), published=label, rejected=text)
+    page = Page(render_html(RunReport(label, (one,), unreadable=(Unreadable(text, label),))))
+    plain = BundleResult("x", verdict(FAILED), published="x", rejected="x")
+    known = Page(render_html(RunReport("Run", (plain,), unreadable=(Unreadable("x", "y"),))))
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in known.tags]
+    assert [set(attributes) for _, attributes in page.tags] == [
+        set(attributes) for _, attributes in known.tags
+    ]
+
+
+def test_no_python_is_shown_to_a_person() -> None:
+    report = full_report()
+    assert report.model is not None
+    training = {"phases": [{"epochs": 3, "rate": None}], "augment": True, "weights": None}
+    model = report.model.model_copy(update={"training": training})
+    side = {"runtime": "litert", "options": {"threads": 4, "delegate": None}, "tags": ["a", "b"]}
+    one = verdict(PASSED, FAILED, OPEN).model_copy(update={"candidate": side})
+    text = render_html(dataclasses.replace(report, model=model, bundles=(BundleResult("x", one),)))
+    body = re.sub(r"<style>.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL)
+    assert "epochs: 3, rate: \N{EN DASH}" in body
+    assert "threads: 4, delegate: \N{EN DASH}" in body
+    assert not re.search(r"\bNone\b|\bTrue\b|\bFalse\b|[\[\]{}]|&#39;", body)
+
+
+def test_what_could_not_be_read_is_listed() -> None:
+    left_out = Unreadable("rejected/int8/verdict.json", "not a valid verdict", "checks: missing")
+    text = render_html(dataclasses.replace(full_report(), unreadable=(left_out,)))
+    assert '<tr><th scope="row">rejected/int8/verdict.json</th><td>not a valid verdict</td>' in text
+    assert "Not in this report" not in render_html(full_report())
+
+
+def test_a_bundle_judged_on_goldens_alone_can_be_shown() -> None:
+    one = Verdict.from_checks(
+        [PASSED],
+        figures={
+            "latency_ms": {"candidate": {"p50": 12.0, "p90": None}},
+            "notes": [{"kind": "choice_not_compared", "margin": 0.01}],
+        },
+    )
+    text = render_html(RunReport("Run", (BundleResult("x", one),)))
+    assert "\N{EN DASH} \N{RIGHTWARDS ARROW} 12.0 ms" in text
+    assert "more than 0.01 on any golden" in text
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"accuracy": {"reference": 0.5}},
+        {"recall": {"MEL": {}}},
+        {"confusion": {"reference": [[1]], "candidate": [[1]]}},
+        {"notes": ["words"]},
+    ],
+)
+def test_figures_of_another_form_are_refused(figures: dict[str, object]) -> None:
+    one = Verdict.from_checks([PASSED], figures=figures)
+    with pytest.raises(BadInput, match="another form"):
+        render_html(RunReport("Run", (BundleResult("x", one),)))
+
+
+def test_every_section_has_a_template_of_its_name() -> None:
+    templates = files("pipeline.report").joinpath("templates")
+    for name in (*BEFORE_BUNDLES, *OF_BUNDLE, *AFTER_BUNDLES):
+        assert templates.joinpath(f"{name}.html.j2").is_file()

@@ -22,7 +22,9 @@ checks = st.lists(
         name=st.text(min_size=1),
         gate=st.sampled_from(Gate),
         outcome=st.sampled_from(Outcome),
-        evidence=st.text(),
+        evidence=st.fixed_dictionaries(
+            {"kind": st.sampled_from(("text", "accuracy", "other"))}, optional={"text": st.text()}
+        ),
         value=st.none() | st.floats(allow_nan=False, allow_infinity=False),
         unit=st.sampled_from(("share", "images", "bytes", "")),
         threshold=st.none() | st.floats(allow_nan=False, allow_infinity=False),
@@ -72,7 +74,9 @@ def test_nothing_checked_is_red() -> None:
 
 
 def test_markup_and_control_characters_are_escaped() -> None:
-    nasty = FAILED.model_copy(update={"name": '<a b="&">', "evidence": "]]>\x00\x1b[31m\ud800"})
+    nasty = FAILED.model_copy(
+        update={"name": '<a b="&">', "evidence": {"kind": "text", "text": "]]>\x00\x1b[31m\ud800"}}
+    )
     case = next(parse(render_junit({"<x>": verdict(nasty)})).iter("testcase"))
     assert case.get("name") == '<a b="&">'
     failure = case.find("failure")

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.contract.manifest import NOTICE
 from pipeline.contract.verdict import Check, Verdict
-from pipeline.report.text import render_markdown
+from pipeline.report.markdown import render_markdown
 from pipeline.report.wording import NOTHING, amount, headline
 from tests.report.examples import FAILED, OPEN, PASSED, verdict
 
@@ -13,10 +13,10 @@ from tests.report.examples import FAILED, OPEN, PASSED, verdict
     ("checks", "words"),
     [
         ((), "Failed: nothing was checked"),
-        ((PASSED,), "Passed: the only check holds"),
-        ((PASSED, PASSED), "Passed: all 2 checks hold"),
-        ((PASSED, FAILED), "Failed: 1 of 2 checks does not hold"),
-        ((FAILED, FAILED, OPEN), "Failed: 2 of 3 checks do not hold, 1 could not be decided"),
+        ((PASSED,), "Passed: the only check passed"),
+        ((PASSED, PASSED), "Passed: all 2 checks passed"),
+        ((PASSED, FAILED), "Failed: 1 of 2 checks failed"),
+        ((FAILED, FAILED, OPEN), "Failed: 2 of 3 checks failed, 1 could not be decided"),
         ((PASSED, OPEN), "Inconclusive: 1 of 2 checks could not be decided"),
     ],
 )
@@ -34,7 +34,7 @@ def test_values_read_as_a_person_writes_them() -> None:
 
 
 def test_markdown_has_a_row_for_each_check_and_says_by_how_much() -> None:
-    text = render_markdown(verdict(PASSED, FAILED, OPEN), name="int8-uint8")
+    text = render_markdown({"int8-uint8": verdict(PASSED, FAILED, OPEN)})
     lines = text.split("\n")
     assert lines[0] == "# int8-uint8: fail"
     assert "| task | critical recall drop: MEL | 20.00% | ≤ 1.72% | Failed |" in lines
@@ -45,13 +45,15 @@ def test_markdown_has_a_row_for_each_check_and_says_by_how_much() -> None:
 
 
 def test_a_label_with_markup_cannot_break_out_of_the_table() -> None:
-    nasty = FAILED.model_copy(update={"name": "drop:a|b<script>", "evidence": "x\n| y"})
-    lines = render_markdown(verdict(nasty)).split("\n")
+    nasty = FAILED.model_copy(
+        update={"name": "drop:a|b<script>", "evidence": {"kind": "text", "text": "x\n| y"}}
+    )
+    lines = render_markdown({"parity": verdict(nasty)}).split("\n")
     assert sum(line.startswith(r"| task | drop: a\|b\<script\>") for line in lines) == 1
     assert not any(line.startswith("| y") for line in lines)
 
 
 def test_a_verdict_of_structure_alone_needs_no_figures() -> None:
-    text = render_markdown(Verdict.from_checks([PASSED]))
+    text = render_markdown({"parity": Verdict.from_checks([PASSED])})
     assert "Reference" not in text
     assert "Passed" in text

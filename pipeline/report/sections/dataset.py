@@ -1,0 +1,41 @@
+"""Show the number of images by class and split, and what the checks of the dataset found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.contract.dataset import Finding, Split
+from pipeline.report.run_report import RunReport
+from pipeline.report.wording import joined
+
+
+def context(report: RunReport) -> dict[str, Any] | None:
+    """Return the counts and the findings; None where there is no dataset."""
+    dataset = report.dataset
+    if dataset is None:
+        return None
+    counts = Counter((image.label, image.split) for image in dataset.images)
+    labels, splits = dataset.labels, tuple(Split)
+    rows = []
+    for label in labels.names:
+        known = label in labels.full_names
+        by_split = [counts[label, split] for split in splits]
+        named = f"{label}, {labels.full_name(label)}" if known else label
+        rows.append((named, *map(str, by_split), str(sum(by_split))))
+    totals = [sum(counts[label, split] for label in labels.names) for split in splits]
+    rows.append(("all", *map(str, totals), str(sum(totals))))
+    return {
+        "images": len(dataset.images),
+        "groups": len({image.group for image in dataset.images}),
+        "layout": dataset.layout,
+        "license": dataset.license,
+        "header": ("Class", *map(str, splits), "all"),
+        "rows": rows,
+        "found": {"Findings": _rows(dataset.findings), "Skipped": _rows(dataset.skipped)},
+    }
+
+
+def _rows(findings: Sequence[Finding]) -> list[tuple[str, str, str, str]]:
+    return [(one.kind, str(one.count), one.message, joined(one.examples)) for one in findings]

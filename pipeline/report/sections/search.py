@@ -1,0 +1,140 @@
+"""Show what an int8 search tried: a row and a bar for each file it measured.
+
+The only place that reads the record of a search; the terminal takes its rows from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.contract.choices import Step
+from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.search import SearchRecord, Trial
+from pipeline.report.plots import Bar, share_bars
+from pipeline.report.run_report import BundleResult
+from pipeline.report.wording import amount, counted, joined
+
+TITLE = "int8 repair: what was tried"
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """Hold one trial in words, with its agreement as a share for the drawing."""
+
+    step: str
+    agreement: str
+    mean_difference: str
+    balanced_accuracy: str
+    critical_recall: str
+    size: str
+    latency: str
+    state: str
+    meets_target: bool
+    chosen: bool
+    agreement_share: float
+
+
+COLUMNS = (
+    "step",
+    "agreement",
+    "mean difference",
+    "balanced accuracy",
+    "critical recall",
+    "size",
+    "latency p50",
+    "result",
+)
+
+
+def context(bundle: BundleResult) -> dict[str, Any] | None:
+    """Return the search as a sentence, a drawing and a table; None where none was made."""
+    manifest = bundle.manifest
+    if manifest is None or not (rows := trial_rows(manifest)):
+        return None
+    search = manifest.search
+    words = "; ".join(f"{row.step} {row.agreement}" for row in rows)
+    asked = None
+    if search.min_agreement is not None:
+        asked = (search.min_agreement, f"asked {amount(search.min_agreement, 'share')}")
+    bars = [Bar(row.step, row.agreement_share, row.meets_target, row.chosen) for row in rows]
+    return {
+        "title": TITLE,
+        "images": len(search.repair_sha256),
+        "min_agreement": amount(search.min_agreement, "share"),
+        "max_mean_difference": amount(search.max_mean_difference, "probability"),
+        "calibrated_on": len(manifest.representative_sha256),
+        "delegation": _delegation(bundle),
+        "bars": share_bars(bars, f"Agreement with the float model: {words}.", asked),
+        "columns": COLUMNS,
+        "rows": [
+            (
+                row.step,
+                row.agreement,
+                row.mean_difference,
+                row.balanced_accuracy,
+                row.critical_recall,
+                row.size,
+                row.latency,
+                row.state,
+            )
+            for row in rows
+        ],
+    }
+
+
+def _delegation(bundle: BundleResult) -> str | None:
+    """Return how much of the graph XNNPACK ran where the file was judged."""
+    for check in bundle.verdict.checks:
+        if check.name == "delegated_nodes" and check.value is not None:
+            return f"XNNPACK runs {check.value:g} of {check.evidence.get('nodes')} nodes."
+    return None
+
+
+def trial_rows(manifest: BundleManifest) -> Sequence[TrialRow]:
+    """Return each trial of the search that made a bundle, in order; none where none was made."""
+    search = manifest.search
+    return tuple(_row(trial, search) for trial in search.trials)
+
+
+def _row(trial: Trial, search: SearchRecord) -> TrialRow:
+    state = "meets the target" if trial.meets_target else "does not meet the target"
+    recall = joined(
+        (
+            f"{name} {amount(share, 'share')} of "
+            f"{amount(search.float_critical_recall.get(name), 'share')}"
+            for name, share in trial.critical_recall.items()
+        ),
+        amount(None, "share"),
+    )
+    return TrialRow(
+        step=_step_words(trial),
+        agreement=amount(trial.agreement, "share"),
+        mean_difference=amount(trial.mean_difference, "probability"),
+        balanced_accuracy=f"{amount(trial.balanced_accuracy, 'share')} of "
+        f"{amount(search.float_balanced_accuracy, 'share')}",
+        critical_recall=recall,
+        size=amount(float(trial.size_bytes), "bytes"),
+        latency=_latency(trial, search.trials[0]),
+        state=f"{state}, chosen" if trial.chosen else state,
+        meets_target=trial.meets_target,
+        chosen=trial.chosen,
+        agreement_share=trial.agreement,
+    )
+
+
+def _step_words(trial: Trial) -> str:
+    """Return the last step of a trial in words, as `+ bias correction`."""
+    if not trial.steps:
+        return "plain int8"
+    if trial.steps[-1] is Step.mixed_precision:
+        return f"+ {counted(len(trial.float16_layers), 'layer')} in float16"
+    return f"+ {str(trial.steps[-1]).replace('-', ' ')}"
+
+
+def _latency(trial: Trial, first: Trial) -> str:
+    text = amount(trial.latency_ms_p50, "ms")
+    if first is trial or first.latency_ms_p50 == 0:
+        return text
+    return f"{text}, {trial.latency_ms_p50 / first.latency_ms_p50:.2f} of plain"

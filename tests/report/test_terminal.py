@@ -1,0 +1,87 @@
+"""Tables of the terminal show the same values as the pages."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console, RenderableType
+
+from pipeline.metrics import Metrics
+from pipeline.report.terminal import (
+    dataset_table,
+    layer_table,
+    metrics_table,
+    predictions_table,
+    search_table,
+    verdict_table,
+)
+from tests.report.examples import FAILED, OPEN, PASSED, verdict
+from tests.report.test_debug_page import layer, report
+from tests.report.test_html import full_report
+from tests.report.test_search import LADDER, NO_SEARCH, manifest
+from tests.report.test_sentences import TOLERANCE, accuracy
+
+
+def rows(table: RenderableType, width: int = 200) -> list[list[str]]:
+    """Return the cells of each line of a table, as a terminal shows it."""
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    return [[cell.strip() for cell in line.strip("\u2502").split("\u2502")] for line in lines]
+
+
+def test_a_gate_that_passed_is_one_line_and_the_task_gate_is_shown_check_by_check() -> None:
+    shown = rows(verdict_table(verdict(PASSED, PASSED, FAILED, OPEN), "int8[x]"))
+    assert shown[0][0] == "int8[x]: Failed: 1 of 4 checks failed, 1 could not be decided"
+    assert ["numbers", "all 2 checks", "pass", "", ""] in shown
+    assert ["task", "critical recall drop: MEL", "fail", "20.00%", "\u2264 1.72%"] in shown
+    assert ["task", "accuracy difference", "inconclusive", "\u2013", "\u2013"] in shown
+
+
+def test_a_tolerance_is_shown_as_asked_and_applied() -> None:
+    shown = rows(verdict_table(verdict(accuracy(TOLERANCE, gained=1)), "x"))
+    assert [
+        *("task", "x", "pass", "2.00%"),
+        "\u2264 1.00%, one image of 50 allowed (n = 50)",
+    ] in shown
+
+
+def test_a_search_is_a_row_a_trial() -> None:
+    table = search_table(manifest(LADDER), "int8")
+    assert table is not None
+    shown = rows(table)
+    assert shown[0][0] == "int8: int8 repair: what was tried"
+    assert ["plain int8", "90.00%", "0.1000", "10.0 ms", "does not meet the target"] in shown
+    assert shown[-2][0] == "+ 2 layers in float16"
+    assert shown[-2][-1] == "meets the target, chosen"
+    assert search_table(manifest(NO_SEARCH), "int8") is None
+
+
+@pytest.mark.parametrize(("width", "columns"), [(100, 8), (200, 11)])
+def test_a_narrow_terminal_leaves_out_the_weights(width: int, columns: int) -> None:
+    table = layer_table(report(layer("net/a/x", 3.0), layer("net/b/x", 1.0)), 1, width=width)
+    assert len(table.columns) == columns
+    assert table.row_count == 1
+
+
+def test_images_are_counted_by_class_and_split() -> None:
+    dataset = full_report().dataset
+    assert dataset is not None
+    shown = rows(dataset_table(dataset))
+    assert ["MEL", "1", "1", "1"] in shown
+    assert ["all", "3", "3", "3"] in shown
+
+
+def test_a_models_figures_are_a_row_a_split() -> None:
+    metrics: dict[str, Metrics] = dict(full_report().metrics)
+    assert ["validation", "4", "0.750", "0.750", "1.000", "0.300"] in rows(metrics_table(metrics))
+
+
+def test_probabilities_are_a_row_an_image_where_there_is_room() -> None:
+    answers = [("a[b].jpg", "NV", {"MEL": 0.25, "NV": 0.75})]
+    assert ["a[b].jpg", "NV", "0.250", "0.750"] in rows(
+        predictions_table("model", answers, Console(width=80))
+    )
+    tall = rows(predictions_table("model", answers, Console(width=24)), width=60)
+    assert ["a[b].jpg", "MEL", "0.250"] in tall
+    assert ["", "NV (predicted)", "0.750"] in tall
