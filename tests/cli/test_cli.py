@@ -97,7 +97,7 @@ def test_the_help_imports_neither_numpy_nor_a_stage() -> None:
     [
         (("no-such-command",), "No such command"),
         (("export",), "export needs one recipe"),
-        (("export", "--quantize", "int4"), "int4"),
+        (("export", "--quantize", "int4"), "not one of float32, float16, dynamic, int8"),
         (("export", "--quantize", "float16", "--io", "uint8"), "needs quantize int8"),
         (("parity",), "parity needs one file, or two recordings"),
         (("parity", "x.tflite", "--reference", "a.json"), "parity needs one file"),
@@ -118,6 +118,15 @@ def test_a_mistake_is_one_clear_refusal_with_exit_code_2(
     assert words in re.sub(r"\s+", " ", done.stderr)
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_the_earlier_name_of_float32_is_taken_and_not_offered(tmp_path: Path) -> None:
+    for name in ("none", "float32"):
+        done = pipeline("export", "--quantize", name, "--run-dir", tmp_path)
+        assert done.returncode == 2
+        assert "no dataset to prove a model on" in done.stderr
+    offered = pipeline("export", "--help").stdout
+    assert "<float32|float16|dynamic|int8>" in offered
 
 
 def test_a_refusal_is_json_where_json_was_asked_for(tmp_path: Path) -> None:

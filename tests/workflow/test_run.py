@@ -153,6 +153,12 @@ def test_a_changed_image_stops_the_proof(finished: Finished, call: Call, tmp_pat
     assert "changed since the dataset was prepared" in done.said
 
 
+def test_the_earlier_name_of_float32_is_read_from_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text('[export]\nquantize = ["none", "float16"]\n', encoding="utf-8")
+    assert RunConfig.from_toml(path).export.quantize == (Quantize.float32, Quantize.float16)
+
+
 def test_the_defaults_of_the_demo_ask_for_both_files() -> None:
     from pipeline.workflow.run import demo_config
 
