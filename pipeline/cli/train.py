@@ -10,9 +10,8 @@ from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, Seed
 from pipeline.cli.output import output
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.contract.manifest import ModelManifest
+    from pipeline.contract.run import RunDir
 
 
 def train(
@@ -56,16 +55,16 @@ def train(
     request = wishes.request(seed)
     with run.lock(), output.progress() as report:
         manifest = train_stage(request, run, report=report)
-    show_model(manifest, run.train)
+    show_model(manifest, run)
 
 
-def show_model(manifest: ModelManifest, folder: Path) -> None:
+def show_model(manifest: ModelManifest, run: RunDir) -> None:
     """Show a trained model's figures on each split."""
     from rich.table import Table
 
     from pipeline.metrics import load_metrics
 
-    metrics = load_metrics(folder / "metrics.json")
+    metrics = load_metrics(run.metrics)
     table = Table(title="Keras model")
     for column in ("split", "images", "accuracy", "balanced", "AUC", "calibration error"):
         table.add_column(column, justify="left" if column == "split" else "right")
@@ -80,10 +79,10 @@ def show_model(manifest: ModelManifest, folder: Path) -> None:
         )
     output.result(
         {
-            "model": str(folder / "model.keras"),
-            "sha256": manifest.files["model.keras"].sha256,
+            "model": str(run.model),
+            "sha256": manifest.files[run.model.name].sha256,
             "metrics": {split: figures.model_dump() for split, figures in metrics.items()},
         },
         table,
-        f"model: {folder / 'model.keras'}",
+        f"model: {run.model}",
     )

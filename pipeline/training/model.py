@@ -2,7 +2,7 @@
 
 Batch normalization is where short trainings of this network go wrong. Keras gives it a momentum
 of 0.999: the moving averages that inference uses then lag a thousand steps behind the weights,
-and a few epochs of a small dataset are not a thousand steps. So there are two ways here:
+and a few epochs of a small dataset are not a thousand steps. So there are two cases here:
 
 - a pretrained network keeps its statistics: its body is called with `training=False`, so that
   batch normalization uses the moving averages in training too, and only its scale and offset
@@ -32,7 +32,7 @@ from pipeline.errors import BadInput, EnvironmentProblem
 TRUNK_OUTPUT = "block_6_project_BN"
 FEATURES = "features"
 PROBABILITY = "probability"
-_WHOLE_NETWORK_MOMENTUM = 0.9
+WHOLE_NETWORK_MOMENTUM = 0.9
 
 
 def build(
@@ -96,11 +96,11 @@ def _load(base: keras.Model, path: Path, width: float) -> None:
         ) from error
 
 
-def follow_closely(model: keras.Model) -> None:
-    """Let the moving averages keep up with weights that all move."""
+def set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
+    """Set the momentum of every batch normalization's moving averages, 0 to 1."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = _WHOLE_NETWORK_MOMENTUM
+            layer.momentum = momentum
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class Parts:
     top: keras.Model
 
 
-def divide(model: keras.Model) -> Parts:
-    """Divide a classifier at the end of its trunk and before its dropout."""
+def split_at_trunk(model: keras.Model) -> Parts:
+    """Split a classifier at the end of its trunk and before its dropout, sharing its weights."""
     middle = model.get_layer(TRUNK_OUTPUT).output
     pooled = model.get_layer(FEATURES).output
     return Parts(

@@ -1,4 +1,4 @@
-"""Say what to train: the caller's wishes, and the settings a recipe makes of them."""
+"""Say what to train: the request, and the settings a recipe makes of it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pipeline.contract.image import ImageContract
 # Keras offers its ImageNet weights for these widths only.
 IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 
-Way = Literal["seed", "transfer", "scratch"]
+Strategy = Literal["seed", "transfer", "scratch"]
 
 
 class Settings(Frozen):
     """Hold every number of one training, with nothing left open.
 
-    `way` is what the recipe comes to: "seed"; or for the default recipe "transfer" (head on
+    `strategy` is what the recipe comes to: "seed"; or for the default recipe "transfer" (head on
     cached features, then the top blocks) with pretrained weights and "scratch" without.
     Rates are those of Adam (AdamW where `weight_decay` is not 0); class weights are
     (images / (classes * images of the class)) ** `class_weight_power`; training stops early when
     the validation balanced accuracy stays under its best for `patience` epochs.
     """
 
-    way: Way
+    strategy: Strategy
     batch_size: int
     epochs: int
     learning_rate: float
@@ -44,10 +44,10 @@ class Settings(Frozen):
     cached_images: int = 0
 
 
-_SETTINGS: dict[Way, Settings] = {
+_SETTINGS: dict[Strategy, Settings] = {
     # The plain recipe, number by number; Adam's rate never changes.
     "seed": Settings(
-        way="seed",
+        strategy="seed",
         batch_size=32,
         epochs=128,
         learning_rate=1e-5,
@@ -55,7 +55,7 @@ _SETTINGS: dict[Way, Settings] = {
         schedule="constant",
     ),
     "transfer": Settings(
-        way="transfer",
+        strategy="transfer",
         batch_size=32,
         epochs=12,
         learning_rate=2e-4,
@@ -71,7 +71,7 @@ _SETTINGS: dict[Way, Settings] = {
         cached_images=12_000,
     ),
     "scratch": Settings(
-        way="scratch",
+        strategy="scratch",
         batch_size=32,
         epochs=20,
         learning_rate=2e-3,
@@ -116,13 +116,13 @@ class TrainRequest(Frozen):
 
     def settings(self) -> Settings:
         """Resolve the recipe and the overrides."""
-        way: Way = "transfer" if self.weights != "none" else "scratch"
-        chosen = _SETTINGS["seed" if self.recipe == "seed" else way]
+        strategy: Strategy = "transfer" if self.weights != "none" else "scratch"
+        chosen = _SETTINGS["seed" if self.recipe == "seed" else strategy]
         overrides = {
             name: value
             for name in ("batch_size", "epochs", "learning_rate")
             if (value := getattr(self, name)) is not None
         }
-        if self.head_epochs is not None and chosen.way == "transfer":
+        if self.head_epochs is not None and chosen.strategy == "transfer":
             overrides["head_epochs"] = self.head_epochs
         return chosen.model_copy(update=overrides)

@@ -5,20 +5,27 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.dataset import DatasetManifest, Split
 from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.contract.manifest import FileEntry, ModelManifest, package_versions
-from pipeline.contract.run import RunDir, publish_dir, staging_dir
+from pipeline.contract.run import (
+    KERAS_MODEL_FILE,
+    METRICS_FILE,
+    MODEL_MANIFEST_FILE,
+    RunDir,
+    TrainingState,
+    publish_dir,
+    staging_dir,
+)
 from pipeline.errors import BadInput
 from pipeline.progress import Report, silent
+from pipeline.training.job import TrainAnswer, TrainJob
 from pipeline.training.request import IMAGENET_WIDTHS, TrainRequest
-
-_LOGS = ("history.csv", "tensorboard")
 
 
 def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> ModelManifest:
-    """Train on `run.dataset` and publish `run.train`: model.keras, manifest.json, metrics.json.
+    """Train on `run.dataset` and publish the model, its manifest and its metrics as `run.train`.
 
     The caller holds `run.lock()`. A model that was made from the same inputs is returned as it
     is; a training of the same inputs that was killed goes on after its last whole epoch. The
@@ -27,7 +34,7 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
     Args:
         request: what to train.
         run: gives the dataset and takes the model.
-        report: told of images, steps and, in its detail, loss, accuracy and the time left.
+        report: gets images, steps and, in the detail, loss, accuracy and the time left.
 
     Returns:
         the manifest beside the model.
@@ -54,15 +61,16 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
     if (finished := _finished(run, inputs)) is not None:
         return finished
     with staging_dir(run.train) as staging:
-        summary = run_child(
+        answer = ask_child(
             "pipeline.training.child:train_child",
-            {
-                "request": request.model_dump(mode="json"),
-                "dataset": str(run.dataset),
-                "inputs_sha256": inputs,
-                "state": str(run.training_state),
-                "out": str(staging),
-            },
+            TrainJob(
+                request=request,
+                dataset=run.dataset.absolute(),
+                inputs_sha256=inputs,
+                state=run.training_state.folder.absolute(),
+                out=staging.absolute(),
+            ),
+            TrainAnswer,
             report=report,
             log=run.logs / "train.log",
         )
@@ -70,15 +78,15 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
             versions=package_versions("keras", "numpy", "pillow", "tensorflow"),
             seed=request.seed,
             parents=parents,
-            files={n: FileEntry.of(staging / n) for n in ("model.keras", "metrics.json")},
+            files={n: FileEntry.of(staging / n) for n in (KERAS_MODEL_FILE, METRICS_FILE)},
             image=request.image,
             labels=dataset.labels,
             recipe=request.recipe,
             width=request.width,
             weights=request.weights_name,
-            training={"inputs_sha256": inputs, **training, **summary},
+            training={"inputs_sha256": inputs, **training, **answer.model_dump(mode="json")},
         )
-        manifest.save(staging / "manifest.json")
+        manifest.save(staging / MODEL_MANIFEST_FILE)
         publish_dir(staging, run.train)
     _keep_only_logs(run.training_state)
     return manifest
@@ -142,7 +150,7 @@ def _check_images(dataset: DatasetManifest) -> None:
 
 
 def _finished(run: RunDir, inputs: str) -> ModelManifest | None:
-    path = run.train / "manifest.json"
+    path = run.model_manifest
     if not path.exists():
         return None
     try:
@@ -154,10 +162,10 @@ def _finished(run: RunDir, inputs: str) -> ModelManifest | None:
     return manifest if manifest.training.get("inputs_sha256") == inputs else None
 
 
-def _keep_only_logs(state: Path) -> None:
+def _keep_only_logs(state: TrainingState) -> None:
     # Checkpoints and cached features can be large, and the model they led to is published.
-    for path in state.iterdir():
-        if path.name in _LOGS:
+    for path in state.folder.iterdir():
+        if path in (state.history, state.tensorboard):
             continue
         if path.is_dir():
             shutil.rmtree(path)

@@ -16,8 +16,6 @@ from pipeline.report.html import render_html
 from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints
 from pipeline.runtimes.recording import Recording, RecordingFacts
 
-HISTORY = "history.csv"
-
 
 def write_report(run: RunDir) -> Path:
     """Write `report/index.html` from the run's manifests, verdicts and recordings.
@@ -28,8 +26,8 @@ def write_report(run: RunDir) -> Path:
     Raises:
         BadInput: a manifest, verdict or recording cannot be read.
     """
-    model = ModelManifest.load(run.train / "manifest.json") if run.train.is_dir() else None
-    metrics = {} if model is None else load_metrics(run.train / "metrics.json")
+    model = ModelManifest.load(run.model_manifest) if run.train.is_dir() else None
+    metrics = {} if model is None else load_metrics(run.metrics)
     write_text_atomic(
         run.report,
         render_html(
@@ -39,7 +37,7 @@ def write_report(run: RunDir) -> Path:
                 dataset=DatasetManifest.load(run.dataset) if run.dataset.exists() else None,
                 model=model,
                 metrics=metrics,
-                history=_history(run.training_state / HISTORY),
+                history=_history(run.training_state.history),
             )
         ),
     )

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.image import ImageContract
 from pipeline.imaging.preprocess import load_levels
+from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
 from tests.training.samples import odd_images
 
 
@@ -22,20 +23,21 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def found(images: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("laboratory")
-    return run_child(
+    return ask_child(
         "tests.training.laboratory:experiment",
-        {"folder": str(folder), "images": [str(path) for path in images.values()]},
+        LaboratoryRequest(folder=folder, images=tuple(images.values())),
+        LaboratoryAnswer,
         log=folder / "log.txt",
-    )
+    ).found
 
 
 def test_tensorflow_reads_every_odd_image_as_the_reference_does(
     found: dict[str, Any], images: dict[str, Path]
 ) -> None:
-    answered = np.load(found["levels"])
+    answered = np.load(found["pixels"])
     worst = {
-        name: int(np.abs(load_levels(path, ImageContract()).astype(int) - levels).max())
-        for (name, path), levels in zip(images.items(), answered.astype(int), strict=True)
+        name: int(np.abs(load_levels(path, ImageContract()).astype(int) - pixels).max())
+        for (name, path), pixels in zip(images.items(), answered.astype(int), strict=True)
     }
     assert max(worst.values()) <= 1, worst
 

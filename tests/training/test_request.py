@@ -11,7 +11,7 @@ from pipeline.training.request import TrainRequest
 
 def test_the_seed_recipe_is_the_seed_project_number_by_number() -> None:
     settings = TrainRequest(recipe="seed").settings()
-    assert settings.way == "seed"
+    assert settings.strategy == "seed"
     assert settings.epochs == 128
     assert settings.patience >= settings.epochs
     assert settings.learning_rate == 1e-5
@@ -21,9 +21,9 @@ def test_the_seed_recipe_is_the_seed_project_number_by_number() -> None:
 
 
 def test_the_default_recipe_transfers_with_weights_and_starts_from_scratch_without() -> None:
-    assert TrainRequest(weights="imagenet").settings().way == "transfer"
-    assert TrainRequest(weights="some/file.weights.h5").settings().way == "transfer"
-    assert TrainRequest(weights="none").settings().way == "scratch"
+    assert TrainRequest(weights="imagenet").settings().strategy == "transfer"
+    assert TrainRequest(weights="some/file.weights.h5").settings().strategy == "transfer"
+    assert TrainRequest(weights="none").settings().strategy == "scratch"
 
 
 def test_overrides_replace_the_recipes_numbers_and_nothing_else() -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.child import run_child
 from pipeline.contract.image import ImageContract
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.run import RunDir
@@ -21,7 +20,7 @@ from pipeline.metrics import Metrics
 from pipeline.progress import ProgressEvent
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
-from tests.training.samples import LABELS, SMALL, coloured_dataset
+from tests.training.samples import LABELS, SMALL, coloured_dataset, random_weights
 
 SCRATCH = TrainRequest(image=SMALL, width=0.35, weights="none", epochs=2)
 
@@ -45,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def test_a_training_publishes_model_manifest_and_metrics(trained: Trained) -> None:
     names = {path.name for path in trained.run.train.iterdir()}
     assert names == {"model.keras", "manifest.json", "metrics.json"}
-    manifest = ModelManifest.load(trained.run.train / "manifest.json")
+    manifest = ModelManifest.load(trained.run.model_manifest)
     assert manifest == trained.manifest
     manifest.check_files(trained.run.train)
     assert manifest.labels == LABELS
@@ -54,7 +53,7 @@ def test_a_training_publishes_model_manifest_and_metrics(trained: Trained) -> No
 
 
 def test_every_split_is_measured(trained: Trained) -> None:
-    text = (trained.run.train / "metrics.json").read_text(encoding="utf-8")
+    text = (trained.run.metrics).read_text(encoding="utf-8")
     metrics = {name: Metrics.model_validate(m) for name, m in json.loads(text).items()}
     assert {name: m.images for name, m in metrics.items()} == {
         "train": 24,
@@ -71,9 +70,9 @@ def test_progress_tells_loss_accuracy_and_time_left(trained: Trained) -> None:
 
 
 def test_only_the_logs_stay_behind(trained: Trained) -> None:
-    left = {path.name for path in trained.run.training_state.iterdir()}
+    left = {path.name for path in trained.run.training_state.folder.iterdir()}
     assert left == {"history.csv", "tensorboard"}
-    assert list((trained.run.training_state / "tensorboard" / "whole").iterdir())
+    assert list((trained.run.training_state.tensorboard / "whole").iterdir())
 
 
 def test_the_same_request_again_returns_at_once(trained: Trained) -> None:
@@ -101,7 +100,7 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     run = RunDir(tmp_path / "run")
     coloured_dataset(tmp_path / "images", run)
     weights = tmp_path / "base.weights.h5"
-    run_child("tests.training.test_train:write_weights", {"path": str(weights)})
+    random_weights(weights)
     request = TrainRequest(
         image=SMALL, width=0.35, weights=str(weights), head_epochs=2, epochs=20, batch_size=8
     )
@@ -109,7 +108,7 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
         [sys.executable, "-c", _DRIVER, str(run.root), request.model_dump_json()],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
     )
-    history = run.training_state / "history.csv"
+    history = run.training_state.history
     _wait(lambda: history.exists() and "finetune,2," in history.read_text(), 240)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -127,15 +126,6 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert "train head" not in tasks
     assert manifest.training["phases"]["finetune"]["epochs"] >= 2
     assert manifest.weights == "base.weights.h5"
-
-
-def write_weights(request: dict[str, str], report: object) -> dict[str, str]:
-    import keras
-
-    keras.applications.MobileNetV2(
-        input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None
-    ).save_weights(request["path"])
-    return {}
 
 
 def _alive(root: Path) -> bool:
