@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,22 @@ from pipeline.cli.output import output
 def _set_json(value: bool) -> bool:
     output.as_json = value
     return value
+
+
+def choice(names: Sequence[str], text: str) -> Any:
+    """Return an option that takes one of the names of a registry and lists them in its help."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(names)}")
+        return name
+
+    return typer.Option(
+        help=text,
+        metavar=f"<{'|'.join(names)}>",
+        parser=check,
+        autocompletion=lambda incomplete: [n for n in names if n.startswith(incomplete)],
+    )
 
 
 RunDirOption = Annotated[

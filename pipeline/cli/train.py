@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, SeedOption
+from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, SeedOption, choice
 from pipeline.cli.output import output
+from pipeline.training.backbones import DEFAULT, NAMES
+from pipeline.training.choices import TrainRecipe
 
 if TYPE_CHECKING:
     from pipeline.contract.manifest import ModelManifest
@@ -15,17 +17,25 @@ if TYPE_CHECKING:
 
 
 def train(
+    backbone: Annotated[str, choice(NAMES, "Network under the classifier.")] = DEFAULT,
     recipe: Annotated[
-        str,
+        TrainRecipe,
         typer.Option(
             help="default: frozen features, then fine-tuning; seed: the plain 128 epochs."
         ),
-    ] = "default",
+    ] = TrainRecipe.default,
     weights: Annotated[
         str, typer.Option(help="imagenet (downloaded by Keras), none, or a .weights.h5 file.")
     ] = "imagenet",
-    size_px: Annotated[int, typer.Option(help="Height and width of the model input.")] = 256,
-    width: Annotated[float, typer.Option(help="MobileNetV2 width multiplier.")] = 1.0,
+    size_px: Annotated[
+        int,
+        typer.Option(
+            help="Height and width of the model input; each backbone takes multiples of its own.",
+        ),
+    ] = 256,
+    width: Annotated[
+        float, typer.Option(help="Width multiplier of the backbone's channels.")
+    ] = 1.0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.")] = None,
     epochs: Annotated[
         int | None,
@@ -44,7 +54,8 @@ def train(
     from pipeline.workflow.config import TrainConfig
 
     run = RunDir(run_dir)
-    wishes = TrainConfig(
+    config = TrainConfig.of(
+        backbone=backbone,
         recipe=recipe,
         weights=weights,
         size_px=size_px,
@@ -52,7 +63,7 @@ def train(
         batch_size=batch_size,
         epochs=epochs,
     )
-    request = wishes.request(seed)
+    request = config.request(seed)
     with run.lock(), output.progress() as report:
         manifest = train_stage(request, run, report=report)
     show_model(manifest, run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import keras
 import numpy as np
@@ -20,6 +20,7 @@ from pipeline.errors import EnvironmentProblem
 from pipeline.metrics import Truth, measure
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.augment import flip_and_rotate
+from pipeline.training.backbones import backbone
 from pipeline.training.features import cache_features
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import batches, cache_pixels, normalized
@@ -61,6 +62,7 @@ def train_child(request: TrainJob, report: Report) -> TrainAnswer:
 class _Training:
     def __init__(self, job: TrainJob, report: Report) -> None:
         self.request, self.out = job.request, job.out
+        self.backbone = backbone(self.request.backbone)
         self.settings: Settings = self.request.settings()
         self.image: ImageContract = self.request.image
         self.dataset = DatasetManifest.load(job.dataset)
@@ -72,16 +74,20 @@ class _Training:
     def run(self) -> TrainAnswer:
         """Train with the recipe's strategy, then measure and save the model."""
         model = build(
+            self.backbone,
             self.image,
             self.request.width,
             self.request.weights,
             self.classes,
             self.settings.dropout,
         )
-        if self.settings.strategy == "transfer":
-            self._transfer(model)
-        else:
-            self._whole(model)
+        match self.settings.strategy:
+            case "transfer":
+                self._transfer(model)
+            case "seed" | "scratch":
+                self._whole(model)
+            case _:
+                assert_never(self.settings.strategy)
         metrics, predict = {}, predictor(model, self.image)
         for split in Split:
             if self.dataset.of(split):
@@ -130,7 +136,9 @@ class _Training:
         )
 
     def _transfer(self, model: keras.Model) -> None:
-        parts = split_at_trunk(model)
+        if self.backbone.trunk_output is None:
+            raise ValueError(f"{self.backbone.name} has no trunk to cache")
+        parts = split_at_trunk(model, self.backbone.trunk_output)
         # Turning a picture by a right angle keeps its size only where it is square.
         possible = 8 if self.image.height_px == self.image.width_px else 4
         count = len(self.dataset.of(Split.train))

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.child import ask_child
-from pipeline.contract.dataset import DatasetManifest, Split
+from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.contract.manifest import FileEntry, ModelManifest, package_versions
 from pipeline.contract.run import (
@@ -20,8 +20,9 @@ from pipeline.contract.run import (
 )
 from pipeline.errors import BadInput
 from pipeline.progress import Report, silent
+from pipeline.training.checks import check_images, check_request
 from pipeline.training.job import TrainAnswer, TrainJob
-from pipeline.training.request import IMAGENET_WIDTHS, TrainRequest
+from pipeline.training.request import TrainRequest
 
 
 def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> ModelManifest:
@@ -45,9 +46,9 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
         EnvironmentProblem: the weights cannot be downloaded, a file cannot be written, or the
             training process died.
     """
+    check_request(request)
     dataset = DatasetManifest.load(run.dataset)
-    _check_request(request)
-    _check_images(dataset)
+    check_images(dataset)
     parents = {"dataset": dataset.digest()}
     if request.weights_file is not None:
         parents["weights"] = _hash_weights(request.weights_file)
@@ -82,6 +83,7 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
             image=request.image,
             labels=dataset.labels,
             recipe=request.recipe,
+            backbone=request.backbone,
             width=request.width,
             weights=request.weights_name,
             training={"inputs_sha256": inputs, **training, **answer.model_dump(mode="json")},
@@ -90,23 +92,6 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
         publish_dir(staging, run.train)
     _keep_only_logs(run.training_state)
     return manifest
-
-
-def _check_request(request: TrainRequest) -> None:
-    if request.weights == "imagenet" and request.width not in IMAGENET_WIDTHS:
-        raise BadInput(
-            "Keras has no ImageNet weights for this width",
-            expected=f"one of {', '.join(map(str, IMAGENET_WIDTHS))}",
-            got=f"width {request.width:g}",
-            next_step="take one of these widths, --weights none, or --weights PATH",
-        )
-    if request.weights != "none" and request.image.float_range != (-1.0, 1.0):
-        low, high = request.image.float_range
-        raise BadInput(
-            "pretrained MobileNetV2 weights expect inputs from -1 to 1",
-            expected="mean 127.5 and std 127.5",
-            got=f"inputs from {low:g} to {high:g}",
-        )
 
 
 def _hash_weights(path: Path) -> str:
@@ -119,34 +104,6 @@ def _hash_weights(path: Path) -> str:
             expected='"imagenet", "none", or the path of an .h5 file',
             got=str(error),
         ) from error
-
-
-def _check_images(dataset: DatasetManifest) -> None:
-    for split in (Split.train, Split.validation):
-        if not dataset.of(split):
-            raise BadInput(f"the {split} split has no images", where=dataset.root)
-    seen = {image.label for image in dataset.of(Split.train)}
-    unseen = [name for name in dataset.labels.names if name not in seen]
-    if unseen:
-        raise BadInput("a class has no training image", where=dataset.root, got=", ".join(unseen))
-    missing, changed = [], []
-    for image in dataset.images:
-        path = dataset.file(image)
-        if not path.is_file():
-            missing.append(image.path)
-        elif path.stat().st_size != image.size_bytes:
-            changed.append(image.path)
-    for names, what in (
-        (missing, "images of the dataset are missing"),
-        (changed, "images changed since the dataset was prepared"),
-    ):
-        if names:
-            raise BadInput(
-                f"{len(names)} {what}",
-                where=dataset.root,
-                got=", ".join(names[:5]),
-                next_step="run `pipeline data prepare` again",
-            )
 
 
 def _finished(run: RunDir, inputs: str) -> ModelManifest | None:

@@ -13,6 +13,7 @@ from pipeline.data.prepare import prepare
 from pipeline.data.synthesize import synthesize
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
+from pipeline.training.checks import check_request
 from pipeline.training.train import train
 from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
 from pipeline.workflow.export import Exported, export_and_prove
@@ -51,9 +52,12 @@ def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
         PipelineError: a stage refused.
     """
     run = RunDir(Path(config.run_dir))
+    training = config.train.request(config.seed)
+    # Before the images are read, which can take minutes.
+    check_request(training)
     with run.lock():
         dataset = _prepare(config, run, report)
-        model = train(config.train.request(config.seed), run, report=report)
+        model = train(training, run, report=report)
         source = keras_source(run, None)
         thresholds = Thresholds(accuracy_tolerance=config.parity.tolerance)
         exports = tuple(

@@ -163,6 +163,7 @@ def test_a_model_that_disagrees_with_its_manifest_is_refused(
         image=ImageContract() if what == "image contract" else IMAGE,
         labels=Labels(names=("A", "B", "C")) if what == "labels" else LABELS,
         recipe="default",
+        backbone="mobilenet_v2",
         width=0.35,
         weights="none",
         training={},

@@ -20,6 +20,7 @@ from pipeline.errors import PipelineError
 from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.training import adam
 from pipeline.training.augment import flip_and_rotate, rotate
+from pipeline.training.backbones import DEFAULT, NAMES, backbone
 from pipeline.training.child import train_child
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import ImageReader, batches, cache_pixels
@@ -38,7 +39,7 @@ def experiment(request: LaboratoryRequest, report: Report) -> LaboratoryAnswer:
         "changed": _changed(folder, request.images[0]),
         "augment": _augment(),
         "adam": _adam(),
-        "network": _network(folder),
+        "networks": {name: _network(folder / name, name) for name in NAMES},
         "refusals": _refusals(folder),
         "resume": _resume(folder),
         "diverge": _diverge(folder),
@@ -113,13 +114,14 @@ def _adam() -> dict[str, float]:
     return worst
 
 
-def _network(folder: Path) -> dict[str, Any]:
-    model = build(SMALL, 0.35, "none", 3, 0.2)
-    keras.applications.MobileNetV2(
-        input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None
-    ).save_weights(folder / "base.weights.h5")
-    pretrained = build(SMALL, 0.35, str(folder / "base.weights.h5"), 3, 0.2)
-    parts = split_at_trunk(pretrained)
+def _network(folder: Path, name: str) -> dict[str, Any]:
+    network = backbone(name)
+    assert network.trunk_output is not None
+    folder.mkdir()
+    model = build(network, SMALL, 0.35, "none", 3, 0.2)
+    network.build(keras.Input((64, 64, 3)), 0.35, None).save_weights(folder / "base.weights.h5")
+    pretrained = build(network, SMALL, 0.35, str(folder / "base.weights.h5"), 3, 0.2)
+    parts = split_at_trunk(pretrained, network.trunk_output)
     images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
     middle, pooled = parts.trunk(images)
     whole = pretrained(images).numpy()
@@ -141,7 +143,9 @@ def _network(folder: Path) -> dict[str, Any]:
         "head": float(np.abs(parts.head(pooled).numpy() - whole).max()),
         "answers": list(answers.shape),
         "frozen": [bool((a == b).all()) for a, b in zip(before, after, strict=True)],
+        "trunk": list(parts.trunk.output_shape[0]),
         "trained": [w.path for w in parts.top.trainable_variables],
+        "all": [w.path for w in pretrained.trainable_variables],
         "same bytes": digests[0] == digests[1],
         "left over": sorted(p.name for p in target.parent.iterdir()),
         "loaded": float(np.abs(loaded(images).numpy() - model(images).numpy()).max()),
@@ -154,12 +158,12 @@ def _refusals(folder: Path) -> dict[str, Any]:
     proxies = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     os.environ.update(proxies, KERAS_HOME=str(folder / "no-weights-here"), no_proxy="")
     asked = {
-        "other width": (1.0, str(folder / "base.weights.h5")),
+        "other width": (1.0, str(folder / DEFAULT / "base.weights.h5")),
         "text": (0.35, str(folder / "text.weights.h5")),
         "download": (0.35, "imagenet"),
     }
     found = {
-        name: _refusal(partial(build, SMALL, width, weights, 3, 0.0))
+        name: _refusal(partial(build, backbone(DEFAULT), SMALL, width, weights, 3, 0.0))
         for name, (width, weights) in asked.items()
     }
     run = RunDir(folder / "run")
