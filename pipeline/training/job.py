@@ -10,6 +10,12 @@ from pipeline.contract.base import Frozen
 from pipeline.training.journal import Epoch
 from pipeline.training.request import TrainRequest
 
+# Raise it when a change of this package changes what the same inputs are trained to: models and
+# unfinished trainings of an earlier revision are then done again.
+REVISION = 1
+# The packages whose version decides it too.
+PACKAGES = ("keras", "numpy", "pillow", "tensorflow")
+
 
 class TrainJob(Frozen):
     """Ask for one training.

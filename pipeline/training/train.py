@@ -19,9 +19,9 @@ from pipeline.contract.run import (
     staging_dir,
 )
 from pipeline.errors import BadInput
-from pipeline.progress import Report, silent
+from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.training.checks import check_images, check_request
-from pipeline.training.job import TrainAnswer, TrainJob
+from pipeline.training.job import PACKAGES, REVISION, TrainAnswer, TrainJob
 from pipeline.training.request import TrainRequest
 
 
@@ -30,7 +30,8 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
 
     The caller holds `run.lock()`. A model that was made from the same inputs is returned as it
     is; a training of the same inputs that was killed goes on after its last whole epoch. The
-    history stays in `run.training_state`, as CSV and for TensorBoard.
+    versions of TensorFlow, Keras, NumPy and Pillow and the revision of this package are inputs
+    too. The history stays in `run.training_state`, as CSV and for TensorBoard.
 
     Args:
         request: what to train.
@@ -58,8 +59,10 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
         "request": asked.model_dump(mode="json"),
         "settings": request.settings().model_dump(mode="json"),
     }
-    inputs = sha256_json({**training, "parents": parents})
-    if (finished := _finished(run, inputs)) is not None:
+    versions = package_versions(*PACKAGES)
+    made_with = {name: versions[name] for name in PACKAGES} | {"revision": str(REVISION)}
+    inputs = sha256_json({**training, "parents": parents, "made_with": made_with})
+    if (finished := _finished(run, inputs, made_with, report)) is not None:
         return finished
     with staging_dir(run.train) as staging:
         answer = ask_child(
@@ -76,7 +79,7 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
             log=run.logs / "train.log",
         )
         manifest = ModelManifest(
-            versions=package_versions("keras", "numpy", "pillow", "tensorflow"),
+            versions=versions,
             seed=request.seed,
             parents=parents,
             files={n: FileEntry.of(staging / n) for n in (KERAS_MODEL_FILE, METRICS_FILE)},
@@ -86,7 +89,12 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
             backbone=request.backbone,
             width=request.width,
             weights=request.weights_name,
-            training={"inputs_sha256": inputs, **training, **answer.model_dump(mode="json")},
+            training={
+                "inputs_sha256": inputs,
+                "made_with": made_with,
+                **training,
+                **answer.model_dump(mode="json"),
+            },
         )
         manifest.save(staging / MODEL_MANIFEST_FILE)
         publish_dir(staging, run.train)
@@ -106,17 +114,33 @@ def _hash_weights(path: Path) -> str:
         ) from error
 
 
-def _finished(run: RunDir, inputs: str) -> ModelManifest | None:
-    path = run.model_manifest
-    if not path.exists():
+def _finished(
+    run: RunDir, inputs: str, made_with: dict[str, str], report: Report
+) -> ModelManifest | None:
+    if not run.model_manifest.exists():
         return None
     try:
-        manifest = ModelManifest.load(path)
+        manifest = ModelManifest.load(run.model_manifest)
         manifest.check_files(run.train)
-    except BadInput:
+    except BadInput as error:
         # Damaged or of another version: it is made again, never used.
-        return None
-    return manifest if manifest.training.get("inputs_sha256") == inputs else None
+        reason = error.what if error.got is None else f"{error.what}: {error.got}"
+    else:
+        if manifest.training.get("inputs_sha256") == inputs:
+            return manifest
+        reason = _difference(manifest, made_with)
+    report(ProgressEvent("train the model again", 1, 1, reason))
+    return None
+
+
+def _difference(manifest: ModelManifest, made_with: dict[str, str]) -> str:
+    before = manifest.training.get("made_with", {})
+    changed = [
+        f"{name} {before.get(name, 'unknown')} was used, now {value}"
+        for name, value in made_with.items()
+        if before.get(name) != value
+    ]
+    return ", ".join(changed) or "the dataset, the weights or the options are others"
 
 
 def _keep_only_logs(state: TrainingState) -> None:

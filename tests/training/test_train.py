@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from pipeline.contract.hashing import sha256_file
-from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.manifest import ModelManifest, package_versions
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.metrics import Metrics
 from pipeline.progress import ProgressEvent
 from pipeline.training.backbones import NAMES
+from pipeline.training.job import PACKAGES
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from tests.training.samples import LABELS, SMALL, coloured_dataset, random_weights
@@ -85,11 +87,55 @@ def test_the_same_request_again_returns_at_once(trained: Trained) -> None:
     assert time.monotonic() - start < 2.0
 
 
+@pytest.mark.parametrize(
+    ("target", "value", "said"),
+    [
+        ("REVISION", 99, "revision 1 was used, now 99"),
+        ("package_versions", None, "tensorflow"),
+        (None, None, "the dataset, the weights or the options are others"),
+    ],
+)
+def test_a_model_of_another_version_is_trained_again_and_that_is_said(
+    trained: Trained,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str | None,
+    value: object,
+    said: str,
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def ask(*arguments: object, **options: object) -> None:
+        raise Asked
+
+    monkeypatch.setattr("pipeline.training.train.ask_child", ask)
+    if target == "package_versions":
+        now = {**package_versions(*PACKAGES), "tensorflow": "9.0"}
+        monkeypatch.setattr("pipeline.training.train.package_versions", lambda *_: now)
+        said = f"tensorflow {version('tensorflow')} was used, now 9.0"
+    elif target is not None:
+        monkeypatch.setattr(f"pipeline.training.train.{target}", value)
+    request = SCRATCH if target else SCRATCH.model_copy(update={"seed": 1})
+    events: list[ProgressEvent] = []
+    with trained.run.lock(), pytest.raises(Asked):
+        train(request, trained.run, report=events.append)
+    assert [(event.task, event.detail) for event in events] == [("train the model again", said)]
+
+
+def test_every_version_that_decides_the_weights_is_an_input(trained: Trained) -> None:
+    made_with = trained.manifest.training["made_with"]
+    assert made_with == {
+        **{name: version(name) for name in ("keras", "numpy", "pillow", "tensorflow")},
+        "revision": "1",
+    }
+
+
 _DRIVER = """
 import sys
 from pathlib import Path
 from pipeline.contract.run import RunDir
 from pipeline.training.backbones import NAMES
+from pipeline.training.job import PACKAGES
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 run = RunDir(Path(sys.argv[1]))
