@@ -136,7 +136,8 @@ def split_at_trunk(model: keras.Model, trunk_output: str) -> Parts:
 def save(model: keras.Model, path: Path) -> None:
     """Write a `.keras` file whose bytes depend on the model alone, atomically.
 
-    Keras stamps the time of saving into the archive; here it is left out.
+    Keras stamps the time of saving into the archive, and gives shared objects their address in
+    memory for a number; here the one is left out and the others count from 0.
     """
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -149,5 +150,20 @@ def save(model: keras.Model, path: Path) -> None:
                     facts = json.loads(content)
                     facts.pop("date_saved", None)
                     content = json.dumps(facts, sort_keys=True).encode()
+                elif name == "config.json":
+                    config = json.loads(content)
+                    _renumber_shared_objects(config, {})
+                    content = json.dumps(config).encode()
                 new.writestr(zipfile.ZipInfo(name), content)
     write_bytes_atomic(path, buffer.getvalue())
+
+
+def _renumber_shared_objects(value: Any, numbers: dict[int, int]) -> None:
+    if isinstance(value, list):
+        for entry in value:
+            _renumber_shared_objects(entry, numbers)
+    elif isinstance(value, dict):
+        if isinstance(number := value.get("shared_object_id"), int):
+            value["shared_object_id"] = numbers.setdefault(number, len(numbers))
+        for entry in value.values():
+            _renumber_shared_objects(entry, numbers)

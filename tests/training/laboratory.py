@@ -118,7 +118,6 @@ def _network(folder: Path, name: str) -> dict[str, Any]:
     network = backbone(name)
     assert network.trunk_output is not None
     folder.mkdir()
-    model = build(network, SMALL, 0.35, "none", 3, 0.2)
     network.build(keras.Input((64, 64, 3)), 0.35, None).save_weights(folder / "base.weights.h5")
     pretrained = build(network, SMALL, 0.35, str(folder / "base.weights.h5"), 3, 0.2)
     parts = split_at_trunk(pretrained, network.trunk_output)
@@ -129,8 +128,12 @@ def _network(folder: Path, name: str) -> dict[str, Any]:
     answers = parts.head(parts.body(middle, training=False), training=True)
     after = [v.numpy() for v in parts.top.non_trainable_variables]
     digests = []
-    for name in ("a", "b"):
-        target = folder / name / "model.keras"
+    for copy in ("a", "b"):
+        # As in a process of its own: the names of layers count from one again.
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(1)
+        model = build(network, SMALL, 0.35, "none", 3, 0.2)
+        target = folder / copy / "model.keras"
         target.parent.mkdir()
         save(model, target)
         digests.append(sha256_file(target))
