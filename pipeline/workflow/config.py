@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.choices import Io, Quantize, Repair, default_io
 from pipeline.contract.image import MAX_SIZE_PX, MIN_SIZE_PX, ImageContract
 from pipeline.contract.recipe import Recipe
-from pipeline.data.prepare import Layout, OnBad
+from pipeline.data.choices import OnBad
+from pipeline.data.layouts import AUTO, CHOICES
 from pipeline.errors import BadInput
 from pipeline.training.backbones import DEFAULT, backbone
 from pipeline.training.choices import TrainRecipe
 from pipeline.training.request import BackboneName, Count, TrainRequest, Width
 
 
+def _known_layout(name: str) -> str:
+    if name not in CHOICES:
+        raise ValueError(f"there is no layout {name!r}, only {', '.join(CHOICES)}")
+    return name
+
+
+LayoutName = Annotated[str, AfterValidator(_known_layout)]
+
+
 class DataConfig(Frozen):
     """Say where the images are; no `source` means the synthetic default."""
 
     source: str | None = None
-    layout: Layout = Layout.auto
+    layout: LayoutName = AUTO
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     on_bad: OnBad = OnBad.fail
     isic_table: str | None = None
