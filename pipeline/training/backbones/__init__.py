@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NAMES: tuple[str, ...] = (
     "mobilenet_v2",
     "mobilenet_v3_small",
-)  # fmt: skip
+)
 DEFAULT = NAMES[0]
 
 
