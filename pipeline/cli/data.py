@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, SeedOption
+from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, SeedOption, choice
 from pipeline.cli.output import output
-from pipeline.data.choices import Layout, OnBad
+from pipeline.data.choices import OnBad
+from pipeline.data.layouts import AUTO, CHOICES
 
 if TYPE_CHECKING:
     from pipeline.contract.dataset import DatasetManifest
@@ -25,7 +26,7 @@ app = typer.Typer(
 @app.command("prepare")
 def prepare(
     source: Annotated[Path, typer.Argument(help="Folder of images.", metavar="SRC")],
-    layout: Annotated[Layout, typer.Option(help="How SRC is laid out.")] = Layout.auto,
+    layout: Annotated[str, choice(CHOICES, "How SRC is laid out.")] = AUTO,
     on_bad: Annotated[
         OnBad, typer.Option(help="Refuse bad images, or leave them out and say so.")
     ] = OnBad.fail,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,6 +35,24 @@ QuantizeOption = Annotated[
         help="How to store weights and activations.",
     ),
 ]
+
+
+def choice(names: Sequence[str], text: str) -> Any:
+    """Return an option that takes one of the names of a registry and lists them in its help."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(names)}")
+        return name
+
+    return typer.Option(
+        help=text,
+        metavar=f"<{'|'.join(names)}>",
+        parser=check,
+        autocompletion=lambda incomplete: [n for n in names if n.startswith(incomplete)],
+    )
+
+
 RunDirOption = Annotated[
     Path,
     typer.Option(

@@ -11,28 +11,38 @@ from pipeline.cli.options import (
     JsonOption,
     RunDirOption,
     SeedOption,
+    choice,
     options_checked,
 )
 from pipeline.cli.output import output
+from pipeline.training.backbones import DEFAULT, NAMES
+from pipeline.training.choices import TrainRecipe
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.contract.manifest import ModelManifest
+    from pipeline.contract.run import RunDir
 
 
 def train(
+    backbone: Annotated[str, choice(NAMES, "Network under the classifier.")] = DEFAULT,
     recipe: Annotated[
-        str,
+        TrainRecipe,
         typer.Option(
             help="default: frozen features, then fine-tuning; seed: the plain 128 epochs."
         ),
-    ] = "default",
+    ] = TrainRecipe.default,
     weights: Annotated[
         str, typer.Option(help="imagenet (downloaded by Keras), none, or a .weights.h5 file.")
     ] = "imagenet",
-    size_px: Annotated[int, typer.Option(help="Height and width of the model input.")] = 256,
-    width: Annotated[float, typer.Option(help="MobileNetV2 width multiplier.")] = 1.0,
+    size_px: Annotated[
+        int,
+        typer.Option(
+            help="Height and width of the model input; each backbone takes multiples of its own.",
+        ),
+    ] = 256,
+    width: Annotated[
+        float, typer.Option(help="Width multiplier of the backbone's channels.")
+    ] = 1.0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.")] = None,
     epochs: Annotated[
         int | None,
@@ -52,7 +62,8 @@ def train(
 
     run = RunDir(run_dir)
     with options_checked():
-        config = TrainConfig(
+        config = TrainConfig.of(
+            backbone=backbone,
             recipe=recipe,
             weights=weights,
             size_px=size_px,
@@ -63,21 +74,21 @@ def train(
         request = config.request(seed)
     with run.lock(), output.progress() as report:
         manifest = train_stage(request, run, report=report)
-    show_model(manifest, run.train)
+    show_model(manifest, run)
 
 
-def show_model(manifest: ModelManifest, folder: Path) -> None:
+def show_model(manifest: ModelManifest, run: RunDir) -> None:
     """Show a trained model's figures on each split."""
     from pipeline.metrics import load_metrics
     from pipeline.report.terminal import metrics_table
 
-    metrics = load_metrics(folder / "metrics.json")
+    metrics = load_metrics(run.metrics)
     output.result(
         {
-            "model": str(folder / "model.keras"),
-            "sha256": manifest.files["model.keras"].sha256,
+            "model": str(run.model),
+            "sha256": manifest.files[run.model.name].sha256,
             "metrics": {split: figures.model_dump() for split, figures in metrics.items()},
         },
         metrics_table(metrics),
-        f"model: {folder / 'model.keras'}",
+        f"model: {run.model}",
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pipeline.contract.base import Frozen
+
+# Of one side of a model's input; which sizes in between a network takes is the network's to say.
+MIN_SIZE_PX = 8
+MAX_SIZE_PX = 4096
 
 
 class ImageContract(Frozen):
@@ -14,12 +18,12 @@ class ImageContract(Frozen):
 
     The steps, in order: decode to 8-bit RGB; apply the EXIF orientation; take the whole frame;
     resize to `height_px` x `width_px` bilinearly in float32 with half-pixel centres and no
-    antialiasing (the device kernels' way); round half to even to whole grey levels; and for a
-    float input compute (level - mean) / std per channel. A uint8 input takes the grey levels as
-    they are. `pipeline.imaging` is the reference implementation of these words.
+    antialiasing, as the device kernels do; round half to even to uint8 pixels; and for a float
+    input compute (pixel - mean) / std per channel. A uint8 input takes the pixels as they are.
+    `pipeline.imaging` is the reference implementation of these words.
 
-    Units: `height_px`, `width_px` and `max_image_px` are pixels; `mean` and `std` are grey
-    levels, 0 to 255, one value for all three channels. An image of more than `max_image_px`
+    Units: `height_px`, `width_px` and `max_image_px` are pixels; `mean` and `std` are in units of a
+    uint8 sample, 0 to 255, one value for all three channels. An image of more than `max_image_px`
     pixels is refused as a decompression bomb before it is decoded, on the host and on the device;
     up to it an image of any size gives the same input, since the resize needs only two rows and
     two columns of it for each of the input's: a device decodes a large one in bands.
@@ -27,8 +31,8 @@ class ImageContract(Frozen):
     An embedded colour profile is ignored: the samples are taken as they are stored.
     """
 
-    height_px: int = Field(default=256, ge=32, le=1024)
-    width_px: int = Field(default=256, ge=32, le=1024)
+    height_px: int = Field(default=256, ge=MIN_SIZE_PX, le=MAX_SIZE_PX)
+    width_px: int = Field(default=256, ge=MIN_SIZE_PX, le=MAX_SIZE_PX)
     channels: Literal[3] = 3
     color: Literal["RGB"] = "RGB"
     alpha: Literal["over-white"] = "over-white"
@@ -40,13 +44,6 @@ class ImageContract(Frozen):
     std: float = Field(default=127.5, gt=0.0, le=255.0)
     layout: Literal["NHWC"] = "NHWC"
     max_image_px: int = Field(default=100_000_000, ge=1)
-
-    @model_validator(mode="after")
-    def _multiple_of_32(self) -> ImageContract:
-        # MobileNetV2 halves the image five times.
-        if self.height_px % 32 or self.width_px % 32:
-            raise ValueError("height_px and width_px must be multiples of 32")
-        return self
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:

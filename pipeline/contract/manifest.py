@@ -96,6 +96,7 @@ class ModelManifest(Manifest):
 
     kind: Literal["model"] = "model"
     recipe: str
+    backbone: str
     width: float = Field(gt=0)
     weights: str
     training: dict[str, Any]

@@ -8,11 +8,55 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import EnvironmentProblem
 
 _REPLACED = ".replaced-"
 _STAGING = ".staging-"
+
+# Names inside a folder that appears whole: the same while it is staged and when it is published.
+KERAS_MODEL_FILE = "model.keras"
+MODEL_MANIFEST_FILE = "manifest.json"
+METRICS_FILE = "metrics.json"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Name the files of a training that may be unfinished."""
+
+    folder: Path
+
+    @property
+    def journal(self) -> Path:
+        """Return the file that says which epochs are done and which checkpoints count."""
+        return self.folder / "journal.json"
+
+    @property
+    def history(self) -> Path:
+        """Return the table of epochs, which outlives the training."""
+        return self.folder / "history.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Return the folder of TensorBoard logs, a folder a phase, which outlives the training."""
+        return self.folder / "tensorboard"
+
+    def checkpoint(self, phase: str, epoch: int, *, best: bool = False) -> Path:
+        """Return the file of weights and optimizer after an epoch, or of the best weights."""
+        return self.folder / f"{phase}-{'best-' if best else ''}{epoch:04d}.npz"
+
+    def checkpoints(self) -> list[Path]:
+        """Return every checkpoint that is there."""
+        return sorted(self.folder.glob("*.npz"))
+
+    def pixels(self, split: str) -> Path:
+        """Return the array of a split's resized pixels, before augmentation."""
+        return self.folder / f"{split}-pixels.npy"
+
+    def features(self, split: str, view: int, layer: Literal["trunk", "pooled"]) -> Path:
+        """Return the array of a split's features in one mirrored view."""
+        return self.folder / f"{split}-{view}-{layer}.npy"
 
 
 @dataclass(frozen=True)
@@ -27,24 +71,39 @@ class RunDir:
         return self.root / "data" / "dataset.json"
 
     @property
+    def scan_cache(self) -> Path:
+        """Return what the scan measured of each image, a JSON line an image."""
+        return self.root / "data" / "scan.jsonl"
+
+    @property
     def synthetic(self) -> Path:
         """Return the folder of generated images."""
         return self.root / "synthetic"
 
     @property
     def train(self) -> Path:
-        """Return the folder of the finished model: model.keras, manifest.json, metrics.json."""
+        """Return the folder of the finished model, its manifest and its metrics."""
         return self.root / "train"
 
     @property
     def model(self) -> Path:
         """Return the trained Keras model."""
-        return self.train / "model.keras"
+        return self.train / KERAS_MODEL_FILE
 
     @property
-    def training_state(self) -> Path:
-        """Return the folder of checkpoints and logs of a training that may be unfinished."""
-        return self.root / "training-state"
+    def model_manifest(self) -> Path:
+        """Return the manifest beside the trained model."""
+        return self.train / MODEL_MANIFEST_FILE
+
+    @property
+    def metrics(self) -> Path:
+        """Return the trained model's figures on each split."""
+        return self.train / METRICS_FILE
+
+    @property
+    def training_state(self) -> TrainingState:
+        """Return the checkpoints and logs of a training that may be unfinished."""
+        return TrainingState(self.root / "training-state")
 
     @property
     def recordings(self) -> Path:

@@ -1,4 +1,4 @@
-"""Walk the image files of a source folder without leaving it."""
+"""List the image files of a source folder without leaving it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tree:
             folder: a folder under the root.
             deep: look into its subfolders too.
         """
-        return sorted(self._walk(folder, deep))
+        return sorted(self._list(folder, deep))
 
     def inside(self, path: Path) -> bool:
         """Tell whether a path stays under the root when links are followed."""
@@ -56,7 +56,7 @@ class Tree:
             ),
         )
 
-    def _walk(self, folder: Path, deep: bool) -> Iterator[str]:
+    def _list(self, folder: Path, deep: bool) -> Iterator[str]:
         for entry in self._entries(folder):
             name = self.name(entry)
             if entry.is_symlink() and not self.inside(entry):
@@ -66,7 +66,7 @@ class Tree:
                 # A link to a folder inside the tree is not followed: its images are read where
                 # they are.
                 if deep and not entry.is_symlink():
-                    yield from self._walk(entry, deep)
+                    yield from self._list(entry, deep)
             elif not is_image_name(entry):
                 self.ignored.append(_printable(name))
             elif _printable(name) != name:

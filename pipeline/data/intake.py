@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
 
 from pydantic import ValidationError
 
@@ -82,15 +83,28 @@ class ProblemBook:
         )
 
 
-def settle(problems: tuple[Problem, ...], on_bad: OnBad, where: Path) -> tuple[Finding, ...]:
+def refuse_or_skip(
+    problems: tuple[Problem, ...], on_bad: OnBad, where: Path
+) -> tuple[Finding, ...]:
     """Refuse the problems, or return them as findings when bad images are to be left out.
 
     Raises:
         BadInput: there are problems and `on_bad` is `fail`; names each kind, how many images it
             has, and the first five.
     """
-    if on_bad is OnBad.skip or not problems:
-        return tuple(problem.finding() for problem in problems)
+    match on_bad:
+        case OnBad.fail:
+            _refuse(problems, where)
+        case OnBad.skip:
+            pass
+        case _:
+            assert_never(on_bad)
+    return tuple(problem.finding() for problem in problems)
+
+
+def _refuse(problems: tuple[Problem, ...], where: Path) -> None:
+    if not problems:
+        return
     lines = []
     for problem in problems:
         shown = ", ".join(problem.images[:EXAMPLES])

@@ -1,7 +1,7 @@
-"""Draw lesion-like pictures, one manner a class, that nobody could mistake for photographs.
+"""Draw lesion-like pictures, one style a class, that nobody could mistake for photographs.
 
 Coordinates: `u` and `v` are float32 arrays (height, width) in the lesion's own frame, whose
-radius is about 1; colours are grey levels from 0 to 255. The manners follow what dermoscopy
+radius is about 1; colours are RGB from 0 to 255. The styles follow what dermoscopy
 textbooks name first for each class, exaggerated, and differ in ways that survive flips, rotation,
 a change of brightness and a resize to 96 pixels.
 """

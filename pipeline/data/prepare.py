@@ -9,24 +9,24 @@ from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.run import RunDir
-from pipeline.data.choices import Layout, OnBad
-from pipeline.data.distinctive import distinctive_classes
+from pipeline.data.choices import OnBad
 from pipeline.data.duplicates import contradictions, merge_groups, near_duplicates
-from pipeline.data.intake import Item, ProblemBook, settle
-from pipeline.data.layouts import read_layout
+from pipeline.data.intake import Item, ProblemBook, refuse_or_skip
+from pipeline.data.layouts import AUTO
+from pipeline.data.layouts.interface import LayoutOptions
+from pipeline.data.layouts.read import read_layout
 from pipeline.data.scan import Scan, scan_images
-from pipeline.data.splits import refuse_shared_groups, split_groups
+from pipeline.data.shortcut_features import shortcut_features
+from pipeline.data.splits import refuse_shared_groups, split_groups, split_shares
 from pipeline.errors import BadInput
 from pipeline.progress import ProgressEvent, Report, silent
-
-__all__ = ["Layout", "OnBad", "prepare"]
 
 
 def prepare(
     source: Path,
     run: RunDir,
     *,
-    layout: Layout = Layout.auto,
+    layout: str = AUTO,
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     on_bad: OnBad = OnBad.fail,
@@ -37,14 +37,14 @@ def prepare(
 ) -> DatasetManifest:
     """Read, check and split the images of `source`, and write `run.dataset`.
 
-    Every image is decoded once; `data/scan.jsonl` in the run remembers it, so that a killed run
+    Every image is decoded once; `run.scan_cache` remembers it, so that a killed run
     goes on where it was. The same images, seed and fractions give the same manifest. The caller
     holds `run.lock()`.
 
     Args:
         source: the folder of images; its absolute path becomes the manifest's root.
         run: where the manifest goes.
-        layout: how `source` says the class of an image.
+        layout: one of `pipeline.data.layouts`: how `source` says the class of an image.
         seed: shuffles the groups before they are split.
         fractions: shares of train, validation and test, multiples of 0.05 that sum to 1.
         on_bad: refuse images that cannot be used (unreadable, too large, linked from outside,
@@ -60,12 +60,15 @@ def prepare(
         OSError: the run folder cannot be written.
     """
     root = source.resolve()
-    intake = read_layout(source, layout, labels=labels, isic_table=isic_table)
-    skipped = list(settle(intake.problems, on_bad, root))
+    # Before the images are read, which can take minutes.
+    split_shares(fractions)
+    options = LayoutOptions(isic_table=isic_table)
+    intake = read_layout(source, layout, labels=labels, options=options)
+    skipped = list(refuse_or_skip(intake.problems, on_bad, root))
     scans, bad = scan_images(
         root,
         [item.path for item in intake.items],
-        run.root / "data" / "scan.jsonl",
+        run.scan_cache,
         contract=ImageContract(),
         report=report,
     )
@@ -75,7 +78,7 @@ def prepare(
     for path, error in bad.items():
         reason = error.what if error.got is None else f"{error.what} ({error.got})"
         unreadable.add("unreadable", "cannot be read", f"{path}: {reason}")
-    skipped += settle((*unreadable.problems(), *clashes), on_bad, root)
+    skipped += refuse_or_skip((*unreadable.problems(), *clashes), on_bad, root)
     clashing = {path for problem in clashes for path in problem.images}
     usable = [item for item in readable if item.path not in clashing]
     if not usable:
@@ -98,7 +101,7 @@ def prepare(
             *intake.findings,
             *copied,
             *near_duplicates(images, scans),
-            *distinctive_classes(items, scans),
+            *shortcut_features(items, scans),
             *noted,
         ),
         license=license,

@@ -44,7 +44,7 @@ def split_groups(
         BadInput: the fractions, a class with fewer than two groups, or groups of several classes
             that no split can serve.
     """
-    shares = _in_folds(fractions)
+    shares = split_shares(fractions)
     groups_of = _groups_of(items)
     small = {name: len(groups_of[name]) for name in classes if len(groups_of[name]) < 2}
     if small:
@@ -57,6 +57,24 @@ def split_groups(
     split_of = _stratify(items, shares, seed)
     moved = _cover(split_of, groups_of, classes, _sizes(items))
     return split_of, _findings(split_of, groups_of, classes, moved, fractions)
+
+
+def split_shares(fractions: tuple[float, float, float]) -> dict[Split, int]:
+    """Return how many of the 20 folds each split gets.
+
+    Raises:
+        BadInput: the fractions are no multiples of 0.05 that sum to 1, or leave train or
+            validation empty.
+    """
+    folds = [round(f * FOLDS) if math.isfinite(f) else -1 for f in fractions]
+    fits = all(abs(f * FOLDS - n) < 1e-6 for f, n in zip(fractions, folds, strict=True))
+    if not fits or sum(folds) != FOLDS or min(folds) < 0 or 0 in folds[:2]:
+        raise BadInput(
+            "the shares of train, validation and test do not fit",
+            expected="multiples of 0.05 that sum to 1, train and validation more than 0",
+            got=", ".join(f"{f:g}" for f in fractions),
+        )
+    return dict(zip(Split, folds, strict=True))
 
 
 def refuse_shared_groups(images: Iterable[ImageRecord]) -> None:
@@ -75,18 +93,6 @@ def refuse_shared_groups(images: Iterable[ImageRecord]) -> None:
             expected="every group (lesion) in one split",
             got=", ".join(shared[:EXAMPLES]),
         )
-
-
-def _in_folds(fractions: tuple[float, float, float]) -> dict[Split, int]:
-    folds = [round(f * FOLDS) if math.isfinite(f) else -1 for f in fractions]
-    fits = all(abs(f * FOLDS - n) < 1e-6 for f, n in zip(fractions, folds, strict=True))
-    if not fits or sum(folds) != FOLDS or min(folds) < 0 or 0 in folds[:2]:
-        raise BadInput(
-            "the shares of train, validation and test do not fit",
-            expected="multiples of 0.05 that sum to 1, train and validation more than 0",
-            got=", ".join(f"{f:g}" for f in fractions),
-        )
-    return dict(zip(Split, folds, strict=True))
 
 
 def _fold_splits(shares: dict[Split, int], folds: int) -> Iterator[Split]:

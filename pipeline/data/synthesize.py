@@ -17,7 +17,7 @@ from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.labels import ISIC_2019
 from pipeline.contract.run import publish_dir, staging_dir
-from pipeline.data.folder_layout import GROUPS_CSV
+from pipeline.data.layouts.folder import GROUPS_CSV
 from pipeline.data.lesions import draw_lesion
 from pipeline.errors import BadInput
 from pipeline.progress import ProgressEvent, Report, silent
@@ -87,7 +87,7 @@ def synthesize(
         seed=seed,
         files={},
     )
-    if _holds(out, wanted):
+    if _is_up_to_date(out, wanted):
         report(ProgressEvent("draw images", 1, 1, "already there"))
         return out
     with staging_dir(out) as staging:
@@ -147,7 +147,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
-def _holds(out: Path, wanted: SyntheticRecord) -> bool:
+def _is_up_to_date(out: Path, wanted: SyntheticRecord) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if not (out / _RECORD).is_file():

@@ -1,11 +1,11 @@
-"""Walk one training from images to a `.keras` file. Child process only."""
+"""Run one training from images to a `.keras` file. Child process only."""
 
 from __future__ import annotations
 
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import keras
 import numpy as np
@@ -15,92 +15,103 @@ import tensorflow as tf
 from pipeline.contract.dataset import DatasetManifest, Split
 from pipeline.contract.files import write_text_atomic
 from pipeline.contract.image import ImageContract
+from pipeline.contract.run import KERAS_MODEL_FILE, METRICS_FILE
 from pipeline.errors import EnvironmentProblem
 from pipeline.metrics import Truth, measure
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.augment import flip_and_rotate
+from pipeline.training.backbones import backbone
 from pipeline.training.features import cache_features
 from pipeline.training.fit import Phase, class_weights, fit
-from pipeline.training.input import batches, cache_levels, normalized
+from pipeline.training.input import batches, cache_pixels, normalized
+from pipeline.training.job import PhaseSummary, TrainAnswer, TrainJob
 from pipeline.training.journal import Journal
-from pipeline.training.model import build, divide, follow_closely, save
+from pipeline.training.model import (
+    WHOLE_NETWORK_MOMENTUM,
+    build,
+    save,
+    set_batch_norm_momentum,
+    split_at_trunk,
+)
 from pipeline.training.predict import predictor
-from pipeline.training.request import Settings, TrainRequest
+from pipeline.training.request import Settings
 
-Levels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 _FEWEST_VIEWS = 2
 
 
-def train_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Train, and write `model.keras` and `metrics.json` to the folder `request["out"]`.
-
-    The request holds request (a TrainRequest), dataset (the manifest's file), inputs_sha256,
-    state (the folder of unfinished work) and out. The result is the history's summary.
+def train_child(request: TrainJob, report: Report) -> TrainAnswer:
+    """Train, and write the model and its metrics to the folder `request.out`.
 
     Raises:
         BadInput: an image or the weights are refused, or the loss is no longer a number.
         EnvironmentProblem: a file cannot be written, or the weights cannot be downloaded.
     """
     try:
-        return _Training(request, report).run(Path(request["out"]))
+        return _Training(request, report).run()
     except OSError as error:
         raise EnvironmentProblem(
             "cannot read or write a file of the training",
-            where=str(error.filename or request["state"]),
+            where=str(error.filename or request.state),
             got=str(error),
             next_step="free disk space or mend the permissions, then rerun: the work resumes",
         ) from error
 
 
 class _Training:
-    def __init__(self, request: dict[str, Any], report: Report) -> None:
-        self.request = TrainRequest.model_validate(request["request"])
+    def __init__(self, job: TrainJob, report: Report) -> None:
+        self.request, self.out = job.request, job.out
+        self.backbone = backbone(self.request.backbone)
         self.settings: Settings = self.request.settings()
         self.image: ImageContract = self.request.image
-        self.dataset = DatasetManifest.load(Path(request["dataset"]))
+        self.dataset = DatasetManifest.load(job.dataset)
         self.report = report
-        self.journal = Journal(Path(request["state"]), request["inputs_sha256"])
+        self.journal = Journal(job.state, job.inputs_sha256)
         self.classes = len(self.dataset.labels)
         keras.utils.set_random_seed(self.request.seed)
 
-    def run(self, out: Path) -> dict[str, Any]:
-        """Train in the way of the recipe, then save and measure the model."""
+    def run(self) -> TrainAnswer:
+        """Train with the recipe's strategy, then measure and save the model."""
         model = build(
+            self.backbone,
             self.image,
             self.request.width,
             self.request.weights,
             self.classes,
             self.settings.dropout,
         )
-        if self.settings.way == "transfer":
-            self._transfer(model)
-        else:
-            self._whole(model)
-        metrics, answer = {}, predictor(model, self.image)
+        match self.settings.strategy:
+            case "transfer":
+                self._transfer(model)
+            case "seed" | "scratch":
+                self._whole(model)
+            case _:
+                assert_never(self.settings.strategy)
+        metrics, predict = {}, predictor(model, self.image)
         for split in Split:
             if self.dataset.of(split):
                 report = partial(_report_rows, self.report, f"measure {split}")
-                answers = answer(self._levels(split), report)
+                probabilities = predict(self._pixels(split), report)
                 metrics[split.value] = measure(
-                    self._truth(split), answers, self.dataset.labels.names
+                    self._truth(split), probabilities, self.dataset.labels.names
                 )
         write_text_atomic(
-            out / "metrics.json",
+            self.out / METRICS_FILE,
             json.dumps({k: m.model_dump(mode="json") for k, m in metrics.items()}, indent=2) + "\n",
         )
-        save(model, out / "model.keras")
-        return {"phases": self._summary(), "parameters": int(model.count_params())}
+        save(model, self.out / KERAS_MODEL_FILE)
+        return TrainAnswer(phases=self._summary(), parameters=int(model.count_params()))
 
     def _whole(self, model: keras.Model) -> None:
-        follow_closely(model)
-        levels, truth = self._levels(Split.train), self._truth(Split.train)
-        held_out = self._levels(Split.validation)
+        set_batch_norm_momentum(model, WHOLE_NETWORK_MOMENTUM)
+        pixels, truth = self._pixels(Split.train), self._truth(Split.train)
+        held_out = self._pixels(Split.validation)
 
         def augmented(epoch: int) -> tf.data.Dataset:
-            order = self._shuffled(epoch, len(levels))
+            order = self._shuffled(epoch, len(pixels))
             targets = self._targets(truth, order)
-            images = batches(lambda rows: levels[rows], order, self.settings.batch_size, tf.uint8)
+            images = batches(lambda rows: pixels[rows], order, self.settings.batch_size, tf.uint8)
             seed = self.request.seed
 
             def prepare(numbered: Any, target: Any) -> tuple[tf.Tensor, ...]:
@@ -125,17 +136,19 @@ class _Training:
         )
 
     def _transfer(self, model: keras.Model) -> None:
-        parts = divide(model)
+        if self.backbone.trunk_output is None:
+            raise ValueError(f"{self.backbone.name} has no trunk to cache")
+        parts = split_at_trunk(model, self.backbone.trunk_output)
         # Turning a picture by a right angle keeps its size only where it is square.
         possible = 8 if self.image.height_px == self.image.width_px else 4
         count = len(self.dataset.of(Split.train))
         views = min(possible, max(_FEWEST_VIEWS, self.settings.cached_images // count))
         cached = {
             split: cache_features(
-                self.journal.folder,
+                self.journal.files,
                 split.value,
                 parts.trunk,
-                self._levels(split),
+                self._pixels(split),
                 shown,
                 self.image,
                 self.report,
@@ -198,17 +211,17 @@ class _Training:
                 learning_rate=learning_rate,
                 steps=-(-len(self._truth(Split.train)) // self.settings.batch_size),
                 batches=samples,
-                answer=validate,
+                validate=validate,
                 truth=self._truth(Split.validation),
             ),
             self.journal,
             self.report,
         )
 
-    def _levels(self, split: Split) -> Levels:
-        path = self.journal.folder / f"{split}-levels.npy"
+    def _pixels(self, split: Split) -> Pixels:
+        path = self.journal.files.pixels(split)
         records, root = self.dataset.of(split), Path(self.dataset.root)
-        return cache_levels(path, records, root, self.image, self.report)
+        return cache_pixels(path, records, root, self.image, self.report)
 
     def _truth(self, split: Split) -> Truth:
         labels = self.dataset.labels
@@ -223,12 +236,12 @@ class _Training:
         pairs = tf.data.Dataset.from_tensor_slices((one_hot, weight[order]))
         return pairs.batch(self.settings.batch_size)
 
-    def _summary(self) -> dict[str, Any]:
-        summary: dict[str, Any] = {}
+    def _summary(self) -> dict[str, PhaseSummary]:
+        summary: dict[str, PhaseSummary] = {}
         for name in dict.fromkeys(epoch.phase for epoch in self.journal.history()):
             epochs = self.journal.phase(name).history
             best = max(epochs, key=lambda epoch: epoch.score)
-            summary[name] = {"epochs": epochs[-1].epoch, "best": best.model_dump(mode="json")}
+            summary[name] = PhaseSummary(epochs=epochs[-1].epoch, best=best)
         return summary
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from pipeline.contract.files import atomic_path
 from pipeline.contract.image import ImageContract
+from pipeline.contract.run import TrainingState
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.input import allocate, batches, normalized
 
@@ -25,7 +25,7 @@ class Features:
 
     Attributes:
         trunk: per view, float16 (images, height, width, channels) of the trunk's output.
-        pooled: per view, float32 (images, 1280), for widths up to 1.
+        pooled: per view, float32 (images, features) of the average pooling.
     """
 
     trunk: list[npt.NDArray[np.float16]]
@@ -48,10 +48,10 @@ def view(images: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.uint8]:
 
 
 def cache_features(
-    folder: Path,
-    name: str,
+    files: TrainingState,
+    split: str,
     trunk: keras.Model,
-    levels: npt.NDArray[np.uint8],
+    pixels: npt.NDArray[np.uint8],
     views: int,
     image: ImageContract,
     report: Report,
@@ -59,17 +59,16 @@ def cache_features(
     """Compute the features of each view, or open those computed before a kill.
 
     Args:
-        folder: where the files `<name>-<view>-trunk.npy` and `<name>-<view>-pooled.npy` live;
-            each is renamed into place when whole.
-        name: of the images, for the file names and the progress.
+        files: name the arrays; each is renamed into place when whole.
+        split: of the images.
         trunk: a model from the image to (trunk features, pooled features).
-        levels: uint8 (images, height, width, 3).
+        pixels: uint8 (images, height, width, 3).
         views: how many views, from number 0 on.
         image: the contract.
-        report: told of each batch.
+        report: gets the progress, batch by batch.
     """
     found = Features([], [])
-    total = views * len(levels)
+    total = views * len(pixels)
 
     def features(images: tf.Tensor) -> Any:
         return trunk(normalized(images, image), training=False)
@@ -77,17 +76,17 @@ def cache_features(
     compute = tf.function(features, input_signature=[tf.TensorSpec(trunk.input.shape, tf.uint8)])
 
     for number in range(views):
-        trunk_file = folder / f"{name}-{number}-trunk.npy"
-        pooled_file = folder / f"{name}-{number}-pooled.npy"
+        trunk_file = files.features(split, number, "trunk")
+        pooled_file = files.features(split, number, "pooled")
         # The pooled file is renamed last: where it is, both are whole.
         if not pooled_file.exists():
-            shapes = [(len(levels), *output.shape[1:]) for output in trunk.outputs]
+            shapes = [(len(pixels), *output.shape[1:]) for output in trunk.outputs]
             with atomic_path(pooled_file) as pooled_path, atomic_path(trunk_file) as trunk_path:
                 pooled = allocate(pooled_path, np.float32, shapes[1])
                 middle = allocate(trunk_path, np.float16, shapes[0])
                 flipped = batches(
-                    lambda rows, number=number: view(levels[rows], number),  # type: ignore[misc]
-                    np.arange(len(levels)),
+                    lambda rows, number=number: view(pixels[rows], number),  # type: ignore[misc]
+                    np.arange(len(pixels)),
                     _BATCH,
                     tf.uint8,
                 )
@@ -98,7 +97,7 @@ def cache_features(
                     done += len(images)
                     report(
                         ProgressEvent(
-                            f"compute features ({name})", number * len(levels) + done, total
+                            f"compute features ({split})", number * len(pixels) + done, total
                         )
                     )
                 middle.flush()

@@ -36,7 +36,7 @@ class Phase:
 
     `forward(rows)` gives probabilities as training computes them, with dropout. `batches(epoch)`
     gives (rows, truth float32 (batch, classes), weight float32 (batch,)), with epochs counted
-    from 1. `answer()` gives the validation probabilities of the model as it is.
+    from 1. `validate()` gives the validation probabilities of the model as it is.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Phase:
     learning_rate: float
     steps: int
     batches: Callable[[int], tf.data.Dataset]
-    answer: Callable[[], Probabilities]
+    validate: Callable[[], Probabilities]
     truth: Truth
 
 
@@ -61,7 +61,7 @@ def fit(phase: Phase, journal: Journal, report: Report) -> None:
     if not state.finished:
         state = _Trainer(phase, journal, report).run(state)
     assert state.best is not None, "epoch 0 is always measured"
-    load_variables(journal.folder / state.best, phase.model.variables)
+    load_variables(journal.files.folder / state.best, phase.model.variables)
 
 
 class _Trainer:
@@ -83,9 +83,7 @@ class _Trainer:
                 tf.TensorSpec((None,), tf.float32),
             ],
         )
-        self.summary = tf.summary.create_file_writer(
-            str(journal.folder / "tensorboard" / phase.name)
-        )
+        self.summary = tf.summary.create_file_writer(str(journal.files.tensorboard / phase.name))
         self.start: float | None = None
         self.first_step = 0
 
@@ -93,7 +91,7 @@ class _Trainer:
         if state.checkpoint is None:
             state = self._commit(state, 0, None, None)
         else:
-            load_variables(self.journal.folder / state.checkpoint, self._checkpointed())
+            load_variables(self.journal.files.folder / state.checkpoint, self._checkpointed())
         done = state.history[-1].epoch
         for epoch in range(done + 1, self.phase.epochs + 1):
             if epoch - _best(state.history).epoch > self.phase.settings.patience:
@@ -105,7 +103,7 @@ class _Trainer:
         return state
 
     def _train(self, epoch: int, last: Epoch) -> tuple[float, float]:
-        losses, hits, seen, told = 0.0, 0.0, 0, 0.0
+        losses, hits, seen, reported_s = 0.0, 0.0, 0, 0.0
         for number, batch in enumerate(self.phase.batches(epoch), start=1):
             loss, correct = self.step(*batch)
             if not np.isfinite(loss):
@@ -118,12 +116,12 @@ class _Trainer:
                 )
             size = len(batch[2])
             losses, hits, seen = losses + float(loss) * size, hits + float(correct), seen + size
-            if time.monotonic() - told > _REPORT_EVERY_S or number == self.phase.steps:
-                told = time.monotonic()
-                self._tell(epoch, number, losses / seen, hits / seen, last)
+            if time.monotonic() - reported_s > _REPORT_EVERY_S or number == self.phase.steps:
+                reported_s = time.monotonic()
+                self._report(epoch, number, losses / seen, hits / seen, last)
         return losses / seen, hits / seen
 
-    def _tell(self, epoch: int, number: int, loss: float, accuracy: float, last: Epoch) -> None:
+    def _report(self, epoch: int, number: int, loss: float, accuracy: float, last: Epoch) -> None:
         done = (epoch - 1) * self.phase.steps + number
         total = self.phase.epochs * self.phase.steps
         now = time.monotonic()
@@ -172,16 +170,17 @@ class _Trainer:
     def _commit(
         self, state: PhaseState, epoch: int, loss: float | None, accuracy: float | None
     ) -> PhaseState:
-        name, folder = self.phase.name, self.journal.folder
+        name, files = self.phase.name, self.journal.files
         best = state.best
         with self._averaged():
             row = self._measure(epoch, loss, accuracy)
             if not state.history or row.score > _best(state.history).score:
-                best = f"{name}-best-{epoch:04d}.npz"
-                save_variables(folder / best, self.model.variables)
-        checkpoint = f"{name}-{epoch:04d}.npz"
-        save_variables(folder / checkpoint, self._checkpointed())
-        state = PhaseState(history=(*state.history, row), checkpoint=checkpoint, best=best)
+                best_file = files.checkpoint(name, epoch, best=True)
+                save_variables(best_file, self.model.variables)
+                best = best_file.name
+        checkpoint = files.checkpoint(name, epoch)
+        save_variables(checkpoint, self._checkpointed())
+        state = PhaseState(history=(*state.history, row), checkpoint=checkpoint.name, best=best)
         self.journal.write(name, state)
         with self.summary.as_default(step=epoch):
             for figure, value in row.model_dump(exclude={"phase", "epoch"}).items():
@@ -190,7 +189,7 @@ class _Trainer:
         return state
 
     def _measure(self, epoch: int, loss: float | None, accuracy: float | None) -> Epoch:
-        probabilities, truth = self.phase.answer(), self.phase.truth
+        probabilities, truth = self.phase.validate(), self.phase.truth
         predicted = probabilities.argmax(axis=1).astype(np.int64)
         of_truth = probabilities[np.arange(len(truth)), truth].astype(np.float64)
         confusion = confusion_matrix(truth, predicted, probabilities.shape[1])

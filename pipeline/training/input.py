@@ -1,4 +1,4 @@
-"""Feed images to TensorFlow: decode once, keep the grey levels, read them in seeded batches.
+"""Feed images to TensorFlow: decode once, keep the resized pixels, read them in seeded batches.
 
 Imported in a child process only.
 """
@@ -38,14 +38,14 @@ class ImageReader:
         self._contract = contract
         self.refusal: PipelineError | None = None
 
-    def levels(self) -> tf.data.Dataset:
-        """Return the images in order: uint8 (height, width, 3), whole grey levels 0 to 255."""
+    def pixels(self) -> tf.data.Dataset:
+        """Return the images in order: uint8 (height, width, 3), 0 to 255."""
         height, width = self._contract.height_px, self._contract.width_px
 
         def load(index: tf.Tensor) -> tf.Tensor:
-            pixels = tf.numpy_function(self._decode, [index], tf.uint8)
-            pixels.set_shape((None, None, 3))
-            resized = tf.image.resize(pixels, (height, width), method="bilinear", antialias=False)
+            decoded = tf.numpy_function(self._decode, [index], tf.uint8)
+            decoded.set_shape((None, None, 3))
+            resized = tf.image.resize(decoded, (height, width), method="bilinear", antialias=False)
             # tf.round rounds half to even, as the contract says.
             return tf.cast(tf.round(resized), tf.uint8)
 
@@ -64,7 +64,7 @@ class ImageReader:
             raise
 
 
-def cache_levels(
+def cache_pixels(
     path: Path,
     records: Sequence[ImageRecord],
     root: Path,
@@ -88,7 +88,7 @@ def cache_levels(
         with atomic_path(path) as temporary:
             array = allocate(temporary, np.uint8, shape)
             try:
-                for done, image in enumerate(reader.levels().as_numpy_iterator()):
+                for done, image in enumerate(reader.pixels().as_numpy_iterator()):
                     array[done] = image
                     report(ProgressEvent("decode images", done + 1, len(records)))
             except tf.errors.OpError:
@@ -97,8 +97,8 @@ def cache_levels(
                 raise
             array.flush()
             del array
-    levels: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    return levels
+    pixels: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return pixels
 
 
 def allocate(
@@ -146,7 +146,7 @@ def batches(
     )
 
 
-def normalized(levels: tf.Tensor, contract: ImageContract) -> tf.Tensor:
-    """Map grey levels of any dtype to model inputs: float32 (level - mean) / std."""
+def normalized(pixels: tf.Tensor, contract: ImageContract) -> tf.Tensor:
+    """Map pixels, 0 to 255 of any dtype, to model inputs: float32 (pixel - mean) / std."""
     mean, std = np.float32(contract.mean), np.float32(contract.std)
-    return (tf.cast(levels, tf.float32) - mean) / std
+    return (tf.cast(pixels, tf.float32) - mean) / std

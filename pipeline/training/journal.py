@@ -14,6 +14,7 @@ from pydantic import Field
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.files import atomic_path, write_text_atomic
+from pipeline.contract.run import TrainingState
 from pipeline.errors import BadInput
 
 
@@ -59,16 +60,15 @@ class _Journal(Frozen):
 class Journal:
     """Keep the state of one training in a folder.
 
-    `journal.json` is written last and names the checkpoint files that count, so a kill at any
+    The journal's file is written last and names the checkpoint files that count, so a kill at any
     moment leaves the epoch before or the epoch after. State of other inputs is thrown away.
     """
 
     def __init__(self, folder: Path, inputs_sha256: str) -> None:
-        self.folder = folder
-        self._file = folder / "journal.json"
+        self.files = TrainingState(folder)
         self._state = _Journal(inputs_sha256=inputs_sha256)
         try:
-            found = _Journal.load(self._file)
+            found = _Journal.load(self.files.journal)
         except BadInput:
             found = None
         if found is not None and found.inputs_sha256 == inputs_sha256:
@@ -77,7 +77,7 @@ class Journal:
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
-        self._state.save(self._file)
+        self._state.save(self.files.journal)
 
     def phase(self, name: str) -> PhaseState:
         """Return where a phase stands."""
@@ -87,10 +87,10 @@ class Journal:
         """Commit a phase's new state, then remove the checkpoints no phase names any more."""
         phases = {**self._state.phases, name: state}
         self._state = self._state.model_copy(update={"phases": phases})
-        self._state.save(self._file)
+        self._state.save(self.files.journal)
         self._write_csv()
         named = {file for p in phases.values() for file in (p.checkpoint, p.best)}
-        for path in self.folder.glob("*.npz"):
+        for path in self.files.checkpoints():
             if path.name not in named:
                 path.unlink()
 
@@ -103,7 +103,7 @@ class Journal:
         writer = csv.DictWriter(text, list(Epoch.model_fields), lineterminator="\n")
         writer.writeheader()
         writer.writerows(epoch.model_dump() for epoch in self.history())
-        write_text_atomic(self.folder / "history.csv", text.getvalue())
+        write_text_atomic(self.files.history, text.getvalue())
 
 
 def save_variables(path: Path, variables: Sequence[Any]) -> None:

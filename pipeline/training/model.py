@@ -1,8 +1,8 @@
-"""Build the classifier: MobileNetV2, average pooling, dropout, softmax. Child process only.
+"""Build the classifier: backbone, average pooling, dropout, softmax. Child process only.
 
-Batch normalization is where short trainings of this network go wrong. Keras gives it a momentum
+Batch normalization is where short trainings of a small network go wrong. Keras gives it a momentum
 of 0.999: the moving averages that inference uses then lag a thousand steps behind the weights,
-and a few epochs of a small dataset are not a thousand steps. So there are two ways here:
+and a few epochs of a small dataset are not a thousand steps. So there are two cases here:
 
 - a pretrained network keeps its statistics: its body is called with `training=False`, so that
   batch normalization uses the moving averages in training too, and only its scale and offset
@@ -26,23 +26,27 @@ import keras
 from pipeline.contract.files import write_bytes_atomic
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.training.backbones.interface import Backbone
 
-# Where the frozen trunk ends: (height/16, width/16, 64) at width 1. The blocks before it see edges
-# and colours, cost half of the forward pass, and fit into a cache here better than anywhere else.
-TRUNK_OUTPUT = "block_6_project_BN"
 FEATURES = "features"
 PROBABILITY = "probability"
-_WHOLE_NETWORK_MOMENTUM = 0.9
+WHOLE_NETWORK_MOMENTUM = 0.9
 
 
 def build(
-    image: ImageContract, width: float, weights: str, classes: int, dropout: float
+    backbone: Backbone,
+    image: ImageContract,
+    width: float,
+    weights: str,
+    classes: int,
+    dropout: float,
 ) -> keras.Model:
     """Build the classifier as one flat functional model without custom objects.
 
     Args:
+        backbone: the network under the classifier.
         image: gives the input size.
-        width: MobileNetV2's width multiplier.
+        width: the backbone's width multiplier.
         weights: "imagenet", "none", or the path of an `.h5` file.
         classes: the number of outputs.
         dropout: the share of pooled features left out in training, 0 to 1.
@@ -56,51 +60,48 @@ def build(
         EnvironmentProblem: the ImageNet weights cannot be downloaded.
     """
     inputs = keras.Input(image.input_shape[1:], name="image")
-    base = _base(inputs, width, weights)
+    base = _base(backbone, inputs, width, weights)
     pooled = keras.layers.GlobalAveragePooling2D(name=FEATURES)(base.output)
     kept = keras.layers.Dropout(dropout, name="dropout")(pooled)
     outputs = keras.layers.Dense(classes, activation="softmax", name=PROBABILITY)(kept)
     return keras.Model(inputs, outputs, name="classifier")
 
 
-def _base(inputs: Any, width: float, weights: str) -> keras.Model:
+def _base(backbone: Backbone, inputs: Any, width: float, weights: str) -> keras.Model:
     if weights != "imagenet":
-        base = keras.applications.MobileNetV2(
-            input_tensor=inputs, include_top=False, weights=None, alpha=width
-        )
+        base = backbone.build(inputs, width, None)
         if weights != "none":
-            _load(base, Path(weights), width)
+            _load(base, Path(weights), f"{backbone.title} {width:g}")
         return base
     try:
-        return keras.applications.MobileNetV2(
-            input_tensor=inputs, include_top=False, weights="imagenet", alpha=width
-        )
+        return backbone.build(inputs, width, "imagenet")
     except Exception as error:  # Keras raises a bare Exception when a download fails.
         raise EnvironmentProblem(
-            "cannot get MobileNetV2's ImageNet weights",
+            f"cannot get the ImageNet weights of {backbone.title}",
             got=str(error),
             next_step="connect to the internet once, or give a file with --weights PATH",
         ) from error
 
 
-def _load(base: keras.Model, path: Path, width: float) -> None:
+def _load(base: keras.Model, path: Path, network: str) -> None:
     try:
         base.load_weights(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             "the weights do not fit the network",
             where=str(path),
-            expected=f"Keras weights (.h5) of MobileNetV2 {width:g} without its top",
+            expected=f"Keras weights (.h5) of {network} without its top",
             got=str(error).strip().splitlines()[0][:300],
-            next_step="give the file of this width, or the width of this file",
+            next_step="give the file of this backbone and width, or the backbone and width of "
+            "this file",
         ) from error
 
 
-def follow_closely(model: keras.Model) -> None:
-    """Let the moving averages keep up with weights that all move."""
+def set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
+    """Set the momentum of every batch normalization's moving averages, 0 to 1."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = _WHOLE_NETWORK_MOMENTUM
+            layer.momentum = momentum
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ class Parts:
     top: keras.Model
 
 
-def divide(model: keras.Model) -> Parts:
-    """Divide a classifier at the end of its trunk and before its dropout."""
-    middle = model.get_layer(TRUNK_OUTPUT).output
+def split_at_trunk(model: keras.Model, trunk_output: str) -> Parts:
+    """Split a classifier after the layer `trunk_output` and before its dropout."""
+    middle = model.get_layer(trunk_output).output
     pooled = model.get_layer(FEATURES).output
     return Parts(
         trunk=keras.Model(model.input, [middle, pooled]),
@@ -135,7 +136,8 @@ def divide(model: keras.Model) -> Parts:
 def save(model: keras.Model, path: Path) -> None:
     """Write a `.keras` file whose bytes depend on the model alone, atomically.
 
-    Keras stamps the time of saving into the archive; here it is left out.
+    Keras stamps the time of saving into the archive, and gives shared objects their address in
+    memory for a number; here the one is left out and the others count from 0.
     """
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -148,5 +150,20 @@ def save(model: keras.Model, path: Path) -> None:
                     facts = json.loads(content)
                     facts.pop("date_saved", None)
                     content = json.dumps(facts, sort_keys=True).encode()
+                elif name == "config.json":
+                    config = json.loads(content)
+                    _renumber_shared_objects(config, {})
+                    content = json.dumps(config).encode()
                 new.writestr(zipfile.ZipInfo(name), content)
     write_bytes_atomic(path, buffer.getvalue())
+
+
+def _renumber_shared_objects(value: Any, numbers: dict[int, int]) -> None:
+    if isinstance(value, list):
+        for entry in value:
+            _renumber_shared_objects(entry, numbers)
+    elif isinstance(value, dict):
+        if isinstance(number := value.get("shared_object_id"), int):
+            value["shared_object_id"] = numbers.setdefault(number, len(numbers))
+        for entry in value.values():
+            _renumber_shared_objects(entry, numbers)

@@ -1,4 +1,4 @@
-"""Answer with a Keras model, one trace for every batch size. Child process only."""
+"""Predict with a Keras model, one trace for every batch size. Child process only."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BATCH = 32
 
 
 class Predictor(Protocol):
-    """Answer rows with the model's weights of this moment."""
+    """Predict rows with the weights the model has at this moment."""
 
     def __call__(
-        self, rows: npt.NDArray[Any], told: Callable[[int, int], None] | None = None
+        self, rows: npt.NDArray[Any], on_progress: Callable[[int, int], None] | None = None
     ) -> Probabilities:
-        """Return float32 (rows, classes); `told` hears of (done, total) rows."""
+        """Return float32 (rows, classes); `on_progress` is called with (done, total) rows."""
 
 
 def predictor(model: keras.Model, image: ImageContract | None = None) -> Predictor:
@@ -31,7 +31,7 @@ def predictor(model: keras.Model, image: ImageContract | None = None) -> Predict
 
     Args:
         model: gives float32 (batch, classes).
-        image: normalizes uint8 grey levels; None where the rows are the model's input as they
+        image: normalizes uint8 pixels; None where the rows are the model's input as they
             are, of any float type.
     """
 
@@ -41,8 +41,8 @@ def predictor(model: keras.Model, image: ImageContract | None = None) -> Predict
 
     traced: dict[tf.DType, Any] = {}
 
-    def answer(
-        rows: npt.NDArray[Any], told: Callable[[int, int], None] | None = None
+    def predict(
+        rows: npt.NDArray[Any], on_progress: Callable[[int, int], None] | None = None
     ) -> Probabilities:
         dtype = tf.as_dtype(rows.dtype)
         if dtype not in traced:
@@ -51,8 +51,8 @@ def predictor(model: keras.Model, image: ImageContract | None = None) -> Predict
         found: list[Probabilities] = []
         for _, batch in batches(lambda which: rows[which], np.arange(len(rows)), _BATCH, dtype):
             found.append(traced[dtype](batch).numpy())
-            if told is not None:
-                told(sum(map(len, found)), len(rows))
+            if on_progress is not None:
+                on_progress(sum(map(len, found)), len(rows))
         return np.concatenate(found)
 
-    return answer
+    return predict

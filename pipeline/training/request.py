@@ -1,32 +1,42 @@
-"""Say what to train: the caller's wishes, and the settings a recipe makes of them."""
+"""Say what to train: the request, and the settings a recipe makes of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, assert_never
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.image import ImageContract
+from pipeline.training.backbones import DEFAULT, NAMES
+from pipeline.training.choices import TrainRecipe
 
-# Keras offers its ImageNet weights for these widths only.
-IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+Strategy = Literal["seed", "transfer", "scratch"]
 
-Way = Literal["seed", "transfer", "scratch"]
+
+def _known_backbone(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"there is no backbone {name!r}, only {', '.join(NAMES)}")
+    return name
+
+
+BackboneName = Annotated[str, AfterValidator(_known_backbone)]
+Width = Annotated[float, Field(gt=0.0, le=2.0)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(Frozen):
     """Hold every number of one training, with nothing left open.
 
-    `way` is what the recipe comes to: "seed"; or for the default recipe "transfer" (head on
+    `strategy` is what the recipe comes to: "seed"; or for the default recipe "transfer" (head on
     cached features, then the top blocks) with pretrained weights and "scratch" without.
     Rates are those of Adam (AdamW where `weight_decay` is not 0); class weights are
     (images / (classes * images of the class)) ** `class_weight_power`; training stops early when
     the validation balanced accuracy stays under its best for `patience` epochs.
     """
 
-    way: Way
+    strategy: Strategy
     batch_size: int
     epochs: int
     learning_rate: float
@@ -44,10 +54,10 @@ class Settings(Frozen):
     cached_images: int = 0
 
 
-_SETTINGS: dict[Way, Settings] = {
+_SETTINGS: dict[Strategy, Settings] = {
     # The plain recipe, number by number; Adam's rate never changes.
     "seed": Settings(
-        way="seed",
+        strategy="seed",
         batch_size=32,
         epochs=128,
         learning_rate=1e-5,
@@ -55,7 +65,7 @@ _SETTINGS: dict[Way, Settings] = {
         schedule="constant",
     ),
     "transfer": Settings(
-        way="transfer",
+        strategy="transfer",
         batch_size=32,
         epochs=12,
         learning_rate=2e-4,
@@ -71,7 +81,7 @@ _SETTINGS: dict[Way, Settings] = {
         cached_images=12_000,
     ),
     "scratch": Settings(
-        way="scratch",
+        strategy="scratch",
         batch_size=32,
         epochs=20,
         learning_rate=2e-3,
@@ -88,20 +98,22 @@ _SETTINGS: dict[Way, Settings] = {
 class TrainRequest(Frozen):
     """Ask for a model. None takes the recipe's own value.
 
-    `weights` is "imagenet" (Keras downloads them), "none", or the path of an `.h5` file of a
-    MobileNetV2 without its top. `epochs` counts the longest phase: all of the training, or the
+    `backbone` names one of `pipeline.training.backbones`, `width` multiplies its channels, and
+    `weights` is "imagenet" (Keras downloads them), "none", or the path of an `.h5` file of the
+    backbone without its top. `epochs` counts the longest phase: all of the training, or the
     fine-tuning where the weights are pretrained and the recipe is the default one; there
     `head_epochs` counts the phase before it.
     """
 
     image: ImageContract = ImageContract()
-    width: float = Field(default=1.0, gt=0.0, le=2.0)
+    backbone: BackboneName = DEFAULT
+    width: Width = 1.0
     weights: str = Field(default="imagenet", min_length=1)
-    recipe: Literal["default", "seed"] = "default"
+    recipe: TrainRecipe = TrainRecipe.default
     seed: int = Field(default=0, ge=0, lt=2**31)
-    batch_size: int | None = Field(default=None, ge=1)
-    epochs: int | None = Field(default=None, ge=1)
-    head_epochs: int | None = Field(default=None, ge=1)
+    batch_size: Count | None = None
+    epochs: Count | None = None
+    head_epochs: Count | None = None
     learning_rate: float | None = Field(default=None, gt=0.0)
 
     @property
@@ -116,13 +128,25 @@ class TrainRequest(Frozen):
 
     def settings(self) -> Settings:
         """Resolve the recipe and the overrides."""
-        way: Way = "transfer" if self.weights != "none" else "scratch"
-        chosen = _SETTINGS["seed" if self.recipe == "seed" else way]
+        chosen = _SETTINGS[self._strategy()]
         overrides = {
             name: value
-            for name in ("batch_size", "epochs", "learning_rate")
+            for name in ("batch_size", "epochs", "head_epochs", "learning_rate")
             if (value := getattr(self, name)) is not None
         }
-        if self.head_epochs is not None and chosen.way == "transfer":
-            overrides["head_epochs"] = self.head_epochs
         return chosen.model_copy(update=overrides)
+
+    def _strategy(self) -> Strategy:
+        match self.recipe:
+            case TrainRecipe.seed:
+                return "seed"
+            case TrainRecipe.default:
+                return "scratch" if self.weights == "none" else "transfer"
+            case _:
+                assert_never(self.recipe)
+
+    @model_validator(mode="after")
+    def _head_epochs_count(self) -> TrainRequest:
+        if self.head_epochs is not None and self._strategy() != "transfer":
+            raise ValueError("head_epochs needs pretrained weights and the recipe default")
+        return self

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.choices import Io, Quantize, Repair, default_io
-from pipeline.contract.image import ImageContract
+from pipeline.contract.image import MAX_SIZE_PX, MIN_SIZE_PX, ImageContract
 from pipeline.contract.recipe import Recipe
-from pipeline.data.prepare import Layout, OnBad
+from pipeline.data.choices import OnBad
+from pipeline.data.layouts import AUTO, CHOICES
 from pipeline.errors import BadInput
-from pipeline.training.request import TrainRequest
+from pipeline.training.backbones import DEFAULT, backbone
+from pipeline.training.choices import TrainRecipe
+from pipeline.training.request import BackboneName, Count, TrainRequest, Width
+
+
+def _known_layout(name: str) -> str:
+    if name not in CHOICES:
+        raise ValueError(f"there is no layout {name!r}, only {', '.join(CHOICES)}")
+    return name
+
+
+LayoutName = Annotated[str, AfterValidator(_known_layout)]
 
 
 class DataConfig(Frozen):
     """Say where the images are; no `source` means the synthetic default."""
 
     source: str | None = None
-    layout: Layout = Layout.auto
+    layout: LayoutName = AUTO
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     on_bad: OnBad = OnBad.fail
     isic_table: str | None = None
@@ -32,22 +44,40 @@ class DataConfig(Frozen):
 class TrainConfig(Frozen):
     """Say how to train; None takes the recipe's own value."""
 
-    recipe: str = "default"
-    weights: str = "imagenet"
-    size_px: int = 256
-    width: float = 1.0
-    batch_size: int | None = None
-    epochs: int | None = None
+    backbone: BackboneName = DEFAULT
+    recipe: TrainRecipe = TrainRecipe.default
+    weights: str = Field(default="imagenet", min_length=1)
+    size_px: int = Field(default=256, ge=MIN_SIZE_PX, le=MAX_SIZE_PX)
+    width: Width = 1.0
+    batch_size: Count | None = None
+    epochs: Count | None = None
 
-    def request(self, seed: int) -> TrainRequest:
-        """Return what the training stage is asked for.
+    @classmethod
+    def of(cls, **options: object) -> Self:
+        """Check options by the names a person gave them.
 
         Raises:
-            ValidationError: a value is out of range.
+            BadInput: one is out of range.
         """
-        wishes = self.model_dump(exclude={"size_px"})
-        image = ImageContract(height_px=self.size_px, width_px=self.size_px)
-        return TrainRequest.model_validate({**wishes, "image": image, "seed": seed})
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            raise BadInput("cannot train with these options", got=first_problem(error)) from error
+
+    def request(self, seed: int) -> TrainRequest:
+        """Return what the training stage is asked for, normalized as the backbone wants it.
+
+        Raises:
+            BadInput: the seed is out of range.
+        """
+        network = backbone(self.backbone)
+        image = ImageContract(
+            height_px=self.size_px, width_px=self.size_px, mean=network.mean, std=network.std
+        )
+        try:
+            return TrainRequest(image=image, seed=seed, **self.model_dump(exclude={"size_px"}))
+        except ValidationError as error:
+            raise BadInput("cannot train with these options", got=first_problem(error)) from error
 
 
 class ExportConfig(Frozen):
@@ -87,7 +117,7 @@ class RunConfig(Frozen):
     """Hold a whole run; `run_dir` and `data.source` are relative to the file's folder."""
 
     run_dir: str = "artifacts/run"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     export: ExportConfig = ExportConfig()

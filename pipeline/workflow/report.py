@@ -23,7 +23,6 @@ from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints,
 from pipeline.report.verdict_figures import figures_of
 from pipeline.runtimes.recording import Recording, RecordingFacts
 
-HISTORY = "history.csv"
 _Read = TypeVar("_Read")
 
 
@@ -65,13 +64,12 @@ def gather(run: RunDir) -> RunReport:
     model: ModelManifest | None = None
     metrics: dict[str, Metrics] = {}
     if run.train.is_dir():
-        manifest_path, metrics_path = run.train / "manifest.json", run.train / "metrics.json"
-        model = reader.read(lambda: ModelManifest.load(manifest_path), manifest_path)
-        metrics = reader.read(lambda: load_metrics(metrics_path), metrics_path) or {}
+        model = reader.read(lambda: ModelManifest.load(run.model_manifest), run.model_manifest)
+        metrics = reader.read(lambda: load_metrics(run.metrics), run.metrics) or {}
     dataset = None
     if run.dataset.exists():
         dataset = reader.read(lambda: DatasetManifest.load(run.dataset), run.dataset)
-    history_path = run.training_state / HISTORY
+    history_path = run.training_state.history
     return RunReport(
         title=f"Run {run.root.resolve().name}",
         bundles=_bundles(run, reader),

@@ -18,6 +18,7 @@ from pipeline.data.synthesize import synthesize
 from pipeline.errors import BadInput
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
+from pipeline.training.checks import check_request
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
@@ -60,6 +61,8 @@ def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
     """
     run = RunDir(Path(config.run_dir))
     stages = _stages(config)
+    # Before the images are read, which can take minutes.
+    check_request(stages.train)
     with run.lock():
         dataset = _prepare(config, run, report)
         model = train(stages.train, run, report=report)

@@ -96,8 +96,14 @@ def test_a_folder_that_was_not_published_is_removed(tmp_path: Path) -> None:
 
 def test_every_path_of_a_run_is_under_its_root(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
-    paths = [getattr(run, n) for n in dir(RunDir) if isinstance(getattr(RunDir, n), property)]
-    paths += [run.bundle("int8-uint8"), run.rejected("int8-uint8")]
+    state = run.training_state
+    paths = [run.bundle("int8-uint8"), run.rejected("int8-uint8"), state.folder]
+    for owner in (run, state):
+        kind = type(owner)
+        paths += [getattr(owner, n) for n in dir(kind) if isinstance(getattr(kind, n), property)]
+    paths.remove(state)
+    paths += [state.checkpoint("head", 1), state.checkpoint("head", 1, best=True)]
+    paths += [state.pixels("train"), state.features("train", 0, "trunk")]
     assert len(set(paths)) == len(paths)
     assert all(path.is_relative_to(tmp_path) for path in paths)
 

@@ -59,9 +59,9 @@ def test_the_default_contract_is_256_rgb_from_minus_one_to_one() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"height_px": 100},
+        {"height_px": 7},
         {"width_px": 0},
-        {"height_px": 2048},
+        {"height_px": 4097},
         {"std": 0.0},
         {"mean": float("nan")},
         {"mean": float("inf")},

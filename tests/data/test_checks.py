@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.contract.dataset import ImageRecord, Split
-from pipeline.data.distinctive import distinctive_classes
 from pipeline.data.duplicates import contradictions, merge_groups, near_duplicates
 from pipeline.data.intake import Item
 from pipeline.data.scan import Scan
+from pipeline.data.shortcut_features import shortcut_features
 
 
 def a_scan(content: int = 0, phash: int = 0, width_px: int = 10, kind: str = "JPEG") -> Scan:
@@ -105,25 +105,25 @@ def test_near_duplicates_agree_with_comparing_every_pair() -> None:
 def test_a_resolution_of_one_class_alone_is_reported() -> None:
     items = [Item(f"{n}", "mel" if n < 10 else "nv", f"{n}", "") for n in range(40)]
     scans = {i.path: a_scan(width_px=99 if i.label == "mel" else 10 + int(i.path)) for i in items}
-    (finding,) = distinctive_classes(items, scans)
-    assert finding.kind == "distinctive_resolution"
-    assert "'99x10' holds for 10 of 10 images of mel and 0 of 30 others" in finding.message
+    (finding,) = shortcut_features(items, scans)
+    assert finding.kind == "shortcut_resolution"
+    assert "'99x10' is that of 10 of 10 images of mel and 0 of 30 others" in finding.message
 
 
-def test_exactly_ninety_percent_is_not_distinctive() -> None:
+def test_exactly_ninety_percent_is_no_shortcut() -> None:
     items = [Item(f"{n}", "mel" if n < 10 else "nv", f"{n}", "") for n in range(40)]
     scans = {i.path: a_scan(width_px=99 if int(i.path) < 9 else 10 + int(i.path)) for i in items}
-    assert not distinctive_classes(items, scans)
+    assert not shortcut_features(items, scans)
 
 
-def test_a_value_that_ten_percent_of_the_others_have_is_not_distinctive() -> None:
+def test_a_value_that_ten_percent_of_the_others_have_is_no_shortcut() -> None:
     items = [Item(f"{n}", "mel" if n < 10 else "nv", f"{n}", "") for n in range(40)]
     scans = {i.path: a_scan(width_px=99 if int(i.path) < 13 else 100 + int(i.path)) for i in items}
-    assert not distinctive_classes(items, scans)
+    assert not shortcut_features(items, scans)
 
 
 def test_a_format_and_a_source_give_classes_away() -> None:
     items = [Item(f"{n}", "ab"[n % 2], f"{n}", ("x", "y")[n % 2]) for n in range(20)]
     scans = {i.path: a_scan(kind="PNG" if i.label == "a" else "JPEG") for i in items}
-    kinds = sorted(f.kind for f in distinctive_classes(items, scans))
-    assert kinds == ["distinctive_format"] * 2 + ["distinctive_source"] * 2
+    kinds = sorted(f.kind for f in shortcut_features(items, scans))
+    assert kinds == ["shortcut_format"] * 2 + ["shortcut_source"] * 2

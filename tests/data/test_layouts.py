@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.contract.labels import ISIC_2019, Labels
-from pipeline.data.choices import Layout
-from pipeline.data.layouts import read_layout
+from pipeline.data.layouts.interface import LayoutOptions
+from pipeline.data.layouts.read import read_layout
 from pipeline.errors import BadInput
 from tests.data.pictures import (
     class_folders,
@@ -23,14 +23,14 @@ from tests.data.pictures import (
 )
 
 
-def refusal(source: Path, layout: Layout = Layout.auto, **options: object) -> str:
+def refusal(source: Path, layout: str = "auto", **options: object) -> str:
     with pytest.raises(BadInput) as caught:
         read_layout(source, layout, **options)  # type: ignore[arg-type]
     return str(caught.value)
 
 
 def test_a_folder_per_class_gives_sorted_labels_and_a_group_an_image(tmp_path: Path) -> None:
-    intake = read_layout(class_folders(tmp_path, {"wart": 2, "mole": 2}), Layout.auto)
+    intake = read_layout(class_folders(tmp_path, {"wart": 2, "mole": 2}))
     assert intake.layout == "folder"
     assert intake.labels.names == ("mole", "wart")
     assert intake.labels.critical == ()
@@ -44,11 +44,11 @@ def test_a_folder_per_class_gives_sorted_labels_and_a_group_an_image(tmp_path: P
 
 def test_all_eight_isic_folders_take_the_isic_order(tmp_path: Path) -> None:
     source = class_folders(tmp_path, dict.fromkeys(sorted(ISIC_2019.names), 1))
-    assert read_layout(source, Layout.folder).labels == ISIC_2019
+    assert read_layout(source, "folder").labels == ISIC_2019
 
 
 def test_some_isic_folders_are_sorted_and_keep_melanoma_critical(tmp_path: Path) -> None:
-    labels = read_layout(class_folders(tmp_path, {"NV": 1, "MEL": 1}), Layout.auto).labels
+    labels = read_layout(class_folders(tmp_path, {"NV": 1, "MEL": 1})).labels
     assert labels.names == ("MEL", "NV")
     assert labels.critical == ("MEL",)
     assert labels.full_name("NV") == "Melanocytic nevus"
@@ -56,7 +56,7 @@ def test_some_isic_folders_are_sorted_and_keep_melanoma_critical(tmp_path: Path)
 
 def test_given_labels_decide_the_order(tmp_path: Path) -> None:
     source = class_folders(tmp_path, {"a": 1, "b": 1})
-    assert read_layout(source, Layout.auto, labels=Labels(names=("b", "a"))).labels.names == (
+    assert read_layout(source, "auto", labels=Labels(names=("b", "a"))).labels.names == (
         "b",
         "a",
     )
@@ -87,7 +87,7 @@ def test_a_folder_name_that_cannot_be_a_label_is_refused(tmp_path: Path) -> None
 def test_images_in_nested_folders_belong_to_the_class(tmp_path: Path) -> None:
     class_folders(tmp_path, {"a": 1, "b": 1})
     class_folders(tmp_path / "a", {"more": 2}, seed=50)
-    paths = [i.path for i in read_layout(tmp_path, Layout.auto).items if i.label == "a"]
+    paths = [i.path for i in read_layout(tmp_path).items if i.label == "a"]
     assert paths == ["a/more/pic_000.jpg", "a/more/pic_001.jpg", "a/pic_000.jpg"]
 
 
@@ -97,7 +97,7 @@ def test_files_that_are_no_images_are_reported_and_left_alone(tmp_path: Path) ->
     (tmp_path / "a" / "._pic.jpg").write_bytes(b"\0")
     (tmp_path / "loose.jpg").write_bytes(jpeg(9))
     (tmp_path / "README.txt").write_text("notes")
-    (finding,) = read_layout(tmp_path, Layout.auto).findings
+    (finding,) = read_layout(tmp_path).findings
     assert finding.kind == "ignored_file"
     assert finding.examples == ("a/._pic.jpg", "a/animated.gif", "loose.jpg")
 
@@ -106,7 +106,7 @@ def test_groups_csv_joins_images_of_one_lesion(tmp_path: Path) -> None:
     class_folders(tmp_path, {"a": 2, "b": 1})
     rows = [("a/pic_000.jpg", "L1"), ("a/pic_001.jpg", "L1"), ("b/pic_000.jpg", "L2")]
     write_csv(tmp_path / "groups.csv", ("image", "group"), rows)
-    intake = read_layout(tmp_path, Layout.auto)
+    intake = read_layout(tmp_path)
     assert [i.group for i in intake.items] == ["L1", "L1", "L2"]
     assert not intake.findings
 
@@ -114,7 +114,7 @@ def test_groups_csv_joins_images_of_one_lesion(tmp_path: Path) -> None:
 def test_groups_csv_that_names_a_missing_image_is_a_problem(tmp_path: Path) -> None:
     class_folders(tmp_path, {"a": 1, "b": 1})
     write_csv(tmp_path / "groups.csv", ("image", "group"), [("a/gone.jpg", "L1")])
-    intake = read_layout(tmp_path, Layout.auto)
+    intake = read_layout(tmp_path)
     assert [(p.kind, p.images) for p in intake.problems] == [("missing_image", ("a/gone.jpg",))]
     assert [f.kind for f in intake.findings] == ["group_unknown"]
 
@@ -144,7 +144,7 @@ def test_a_link_out_of_the_tree_is_a_problem_and_is_not_read(tmp_path: Path) -> 
     (source / "a" / "leak.jpg").symlink_to(secret / "x.jpg")
     (source / "b" / "leaks").symlink_to(secret)
     (source / "c").symlink_to(secret)
-    intake = read_layout(source, Layout.auto)
+    intake = read_layout(source)
     (problem,) = intake.problems
     assert problem.kind == "symlink_outside"
     assert problem.images == ("a/leak.jpg", "b/leaks", "c")
@@ -154,13 +154,13 @@ def test_a_link_out_of_the_tree_is_a_problem_and_is_not_read(tmp_path: Path) -> 
 def test_a_link_inside_the_tree_is_read(tmp_path: Path) -> None:
     source = class_folders(tmp_path, {"a": 1, "b": 1})
     (source / "a" / "again.jpg").symlink_to(source / "a" / "pic_000.jpg")
-    intake = read_layout(source, Layout.auto)
+    intake = read_layout(source)
     assert not intake.problems
     assert "a/again.jpg" in [item.path for item in intake.items]
 
 
 def test_isic_2019_gives_labels_and_lesions(tmp_path: Path) -> None:
-    intake = read_layout(isic_2019(tmp_path), Layout.auto)
+    intake = read_layout(isic_2019(tmp_path))
     assert intake.layout == "isic2019"
     assert intake.labels == ISIC_2019
     assert Counter(i.label for i in intake.items) == dict.fromkeys(ISIC_2019.names, 3)
@@ -187,7 +187,7 @@ def test_an_isic_row_that_names_no_one_class_or_no_image_is_a_problem(
     isic_2019(tmp_path)
     with (tmp_path / "ISIC_2019_Training_GroundTruth.csv").open("a") as stream:
         stream.write(",".join(["ISIC_9999999", *row]) + "\n")
-    (problem,) = read_layout(tmp_path, Layout.auto).problems
+    (problem,) = read_layout(tmp_path).problems
     assert (problem.kind, problem.images) == (kind, ("ISIC_9999999",))
 
 
@@ -220,7 +220,7 @@ def test_isic_metadata_without_lesions_is_refused(tmp_path: Path) -> None:
 def test_an_isic_image_of_no_known_lesion_is_its_own_group(tmp_path: Path) -> None:
     isic_2019(tmp_path)
     write_csv(tmp_path / "ISIC_2019_Training_Metadata.csv", ("image", "lesion_id"), [])
-    intake = read_layout(tmp_path, Layout.auto)
+    intake = read_layout(tmp_path)
     assert len({i.group for i in intake.items}) == len(intake.items) == 24
     assert [(f.kind, f.count) for f in intake.findings] == [("lesion_unknown", 24)]
 
@@ -228,7 +228,7 @@ def test_an_isic_image_of_no_known_lesion_is_its_own_group(tmp_path: Path) -> No
 def test_an_isic_image_that_no_row_names_is_reported(tmp_path: Path) -> None:
     isic_2019(tmp_path)
     (tmp_path / "ISIC_2019_Training_Input" / "extra.jpg").write_bytes(jpeg(5))
-    (finding,) = read_layout(tmp_path, Layout.auto).findings
+    (finding,) = read_layout(tmp_path).findings
     assert (finding.kind, finding.count) == ("unlisted_image", 1)
 
 
@@ -240,7 +240,9 @@ def ham_truth(path: Path, count: int = 6) -> None:
 def test_ham10000_takes_ak_and_scc_from_the_isic_table(tmp_path: Path) -> None:
     ham10000(tmp_path / "src")
     ham_truth(tmp_path / "truth.csv")
-    intake = read_layout(tmp_path / "src", Layout.auto, isic_table=tmp_path / "truth.csv")
+    intake = read_layout(
+        tmp_path / "src", "auto", options=LayoutOptions(isic_table=tmp_path / "truth.csv")
+    )
     assert intake.layout == "ham10000"
     assert intake.labels == ISIC_2019
     assert Counter(i.label for i in intake.items) == dict.fromkeys(ISIC_2019.names, 3)
@@ -251,7 +253,7 @@ def test_ham10000_takes_ak_and_scc_from_the_isic_table(tmp_path: Path) -> None:
 def test_ham10000_finds_the_isic_table_beside_its_own(tmp_path: Path) -> None:
     ham10000(tmp_path)
     ham_truth(tmp_path / "ISIC_2019_Training_GroundTruth.csv")
-    assert read_layout(tmp_path, Layout.auto).labels == ISIC_2019
+    assert read_layout(tmp_path).labels == ISIC_2019
 
 
 def test_ham10000_images_may_lie_in_one_folder(tmp_path: Path) -> None:
@@ -263,11 +265,11 @@ def test_ham10000_images_may_lie_in_one_folder(tmp_path: Path) -> None:
         for path in (tmp_path / part).iterdir():
             path.rename(one / path.name)
         (tmp_path / part).rmdir()
-    assert len(read_layout(tmp_path, Layout.auto).items) == 24
+    assert len(read_layout(tmp_path).items) == 24
 
 
 def test_ham10000_without_the_isic_table_says_how_to_divide_akiec(tmp_path: Path) -> None:
-    intake = read_layout(ham10000(tmp_path), Layout.auto)
+    intake = read_layout(ham10000(tmp_path))
     (problem,) = intake.problems
     assert (problem.kind, len(problem.images)) == ("akiec_undivided", 6)
     assert "--isic-table PATH" in problem.next_step
@@ -278,7 +280,7 @@ def test_ham10000_without_the_isic_table_says_how_to_divide_akiec(tmp_path: Path
 def test_an_akiec_that_is_something_else_in_the_isic_table_is_a_problem(tmp_path: Path) -> None:
     ham10000(tmp_path)
     ham_truth(tmp_path / "ISIC_2019_Training_GroundTruth.csv", count=5)
-    (problem,) = read_layout(tmp_path, Layout.auto).problems
+    (problem,) = read_layout(tmp_path).problems
     assert problem.images == ("ISIC_0000005",)
 
 
@@ -304,7 +306,9 @@ def test_ham10000_without_any_image_is_refused(tmp_path: Path) -> None:
 def test_an_isic_table_with_another_layout_is_refused(tmp_path: Path) -> None:
     source = class_folders(tmp_path / "src", {"a": 1, "b": 1})
     ham_truth(tmp_path / "truth.csv")
-    assert "belongs to the layout ham10000" in refusal(source, isic_table=tmp_path / "truth.csv")
+    assert "belongs to the layout ham10000" in refusal(
+        source, options=LayoutOptions(isic_table=tmp_path / "truth.csv")
+    )
 
 
 def test_auto_refuses_a_folder_that_matches_two_layouts(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from PIL import Image
 from pipeline.contract.dataset import DatasetManifest, Split
 from pipeline.contract.labels import ISIC_2019
 from pipeline.contract.run import RunDir
-from pipeline.data.prepare import Layout, OnBad, prepare
+from pipeline.data.choices import OnBad
+from pipeline.data.prepare import prepare
 from pipeline.errors import BadInput
 from tests.data.pictures import class_folders, ham10000, isic_2019, jpeg
 
@@ -191,6 +192,14 @@ def test_near_duplicates_across_splits_are_reported_not_refused(source: Path, ru
     assert finding.count > 0
 
 
+def test_shares_that_do_not_fit_are_refused_before_an_image_is_opened(
+    source: Path, run: RunDir
+) -> None:
+    with pytest.raises(BadInput, match="shares"):
+        prepare(source, run, fractions=(0.5, 0.1, 0.1))
+    assert not run.scan_cache.exists()
+
+
 _KILLED = """
 import sys, time
 from pathlib import Path
@@ -209,7 +218,7 @@ with run.lock():
 def test_a_killed_prepare_goes_on_where_it_was_and_ends_the_same(tmp_path: Path) -> None:
     source = class_folders(tmp_path / "src", {"a": 150, "b": 150})
     run = RunDir(tmp_path / "run")
-    cache = run.root / "data" / "scan.jsonl"
+    cache = run.scan_cache
     process = subprocess.Popen([sys.executable, "-c", _KILLED, str(source), str(run.root)])
     deadline = time.monotonic() + 60
     while not cache.exists() or cache.read_bytes().count(b"\n") < 20:
@@ -237,7 +246,7 @@ def test_a_killed_prepare_goes_on_where_it_was_and_ends_the_same(tmp_path: Path)
 @pytest.mark.shared
 @pytest.mark.slow
 def test_the_real_sample_has_the_counts_it_states(shared_dir: Path, run: RunDir) -> None:
-    manifest = prepare(shared_dir / "data" / "isic2019_sample", run, layout=Layout.auto)
+    manifest = prepare(shared_dir / "data" / "isic2019_sample", run, layout="auto")
     assert Counter(image.label for image in manifest.images) == {
         "NV": 1200,
         "BKL": 466,

@@ -68,7 +68,7 @@ def test_prepare_reads_it_with_two_pictures_a_lesion(drawn: Path, tmp_path: Path
     assert len({image.group for image in manifest.images}) == 8 * 5
     assert not manifest.skipped
     kinds = {finding.kind for finding in manifest.findings}
-    assert not [kind for kind in kinds if kind.startswith("distinctive")]
+    assert not [kind for kind in kinds if kind.startswith("shortcut")]
 
 
 def test_classes_can_be_told_apart_by_color_alone(drawn: Path, tmp_path: Path) -> None:

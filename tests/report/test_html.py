@@ -120,6 +120,7 @@ def full_report() -> RunReport:
             image=ImageContract(),
             labels=LABELS,
             recipe="default",
+            backbone="mobilenet_v2",
             width=1.0,
             weights="none",
             training={"epochs": 3, "note": NASTY},

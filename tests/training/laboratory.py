@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,34 +20,38 @@ from pipeline.errors import PipelineError
 from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.training import adam
 from pipeline.training.augment import flip_and_rotate, rotate
+from pipeline.training.backbones import DEFAULT, NAMES, backbone
 from pipeline.training.child import train_child
 from pipeline.training.fit import Phase, class_weights, fit
-from pipeline.training.input import ImageReader, batches, cache_levels
+from pipeline.training.input import ImageReader, batches, cache_pixels
+from pipeline.training.job import TrainJob
 from pipeline.training.journal import Journal
-from pipeline.training.model import build, divide, save
+from pipeline.training.model import build, save, split_at_trunk
 from pipeline.training.request import TrainRequest
+from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
 from tests.training.samples import SMALL, coloured_dataset
 
 
-def experiment(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    folder = Path(request["folder"])
-    return {
-        "levels": _levels(folder, [Path(p) for p in request["images"]]),
-        "changed": _changed(folder, Path(request["images"][0])),
+def experiment(request: LaboratoryRequest, report: Report) -> LaboratoryAnswer:
+    folder = request.folder
+    found = {
+        "pixels": _pixels(folder, request.images),
+        "changed": _changed(folder, request.images[0]),
         "augment": _augment(),
         "adam": _adam(),
-        "network": _network(folder),
+        "networks": {name: _network(folder / name, name) for name in NAMES},
         "refusals": _refusals(folder),
         "resume": _resume(folder),
         "diverge": _diverge(folder),
         "weights": class_weights(np.array([0, 0, 0, 0, 1]), 2, 0.5).tolist(),
     }
+    return LaboratoryAnswer(found=found)
 
 
-def _levels(folder: Path, images: list[Path]) -> str:
+def _pixels(folder: Path, images: Sequence[Path]) -> str:
     reader = ImageReader(images, [None] * len(images), ImageContract())
-    np.save(folder / "levels.npy", np.stack(list(reader.levels().as_numpy_iterator())))
-    return str(folder / "levels.npy")
+    np.save(folder / "pixels.npy", np.stack(list(reader.pixels().as_numpy_iterator())))
+    return str(folder / "pixels.npy")
 
 
 def _changed(folder: Path, image: Path) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def _changed(folder: Path, image: Path) -> dict[str, Any]:
         sha256="0" * 64,
     )
     cache = folder / "changed.npy"
-    error = _refusal(lambda: cache_levels(cache, [record], image.parent, SMALL, silent))
+    error = _refusal(lambda: cache_pixels(cache, [record], image.parent, SMALL, silent))
     return {"error": error, "cached": cache.exists()}
 
 
@@ -110,22 +114,26 @@ def _adam() -> dict[str, float]:
     return worst
 
 
-def _network(folder: Path) -> dict[str, Any]:
-    model = build(SMALL, 0.35, "none", 3, 0.2)
-    keras.applications.MobileNetV2(
-        input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None
-    ).save_weights(folder / "base.weights.h5")
-    pretrained = build(SMALL, 0.35, str(folder / "base.weights.h5"), 3, 0.2)
-    divided = divide(pretrained)
+def _network(folder: Path, name: str) -> dict[str, Any]:
+    network = backbone(name)
+    assert network.trunk_output is not None
+    folder.mkdir()
+    network.build(keras.Input((64, 64, 3)), 0.35, None).save_weights(folder / "base.weights.h5")
+    pretrained = build(network, SMALL, 0.35, str(folder / "base.weights.h5"), 3, 0.2)
+    parts = split_at_trunk(pretrained, network.trunk_output)
     images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
-    middle, pooled = divided.trunk(images)
+    middle, pooled = parts.trunk(images)
     whole = pretrained(images).numpy()
-    before = [v.numpy() for v in divided.top.non_trainable_variables]
-    answers = divided.head(divided.body(middle, training=False), training=True)
-    after = [v.numpy() for v in divided.top.non_trainable_variables]
+    before = [v.numpy() for v in parts.top.non_trainable_variables]
+    answers = parts.head(parts.body(middle, training=False), training=True)
+    after = [v.numpy() for v in parts.top.non_trainable_variables]
     digests = []
-    for name in ("a", "b"):
-        target = folder / name / "model.keras"
+    for copy in ("a", "b"):
+        # As in a process of its own: the names of layers count from one again.
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(1)
+        model = build(network, SMALL, 0.35, "none", 3, 0.2)
+        target = folder / copy / "model.keras"
         target.parent.mkdir()
         save(model, target)
         digests.append(sha256_file(target))
@@ -134,11 +142,13 @@ def _network(folder: Path) -> dict[str, Any]:
         "input": [model.input.name, list(model.input.shape)],
         "output": [model.layers[-1].name, list(model.output.shape)],
         "layers": sorted({type(layer).__module__.split(".")[0] for layer in model.layers}),
-        "top": float(np.abs(divided.top(middle).numpy() - whole).max()),
-        "head": float(np.abs(divided.head(pooled).numpy() - whole).max()),
+        "top": float(np.abs(parts.top(middle).numpy() - whole).max()),
+        "head": float(np.abs(parts.head(pooled).numpy() - whole).max()),
         "answers": list(answers.shape),
         "frozen": [bool((a == b).all()) for a, b in zip(before, after, strict=True)],
-        "trained": [w.path for w in divided.top.trainable_variables],
+        "trunk": list(parts.trunk.output_shape[0]),
+        "trained": [w.path for w in parts.top.trainable_variables],
+        "all": [w.path for w in pretrained.trainable_variables],
         "same bytes": digests[0] == digests[1],
         "left over": sorted(p.name for p in target.parent.iterdir()),
         "loaded": float(np.abs(loaded(images).numpy() - model(images).numpy()).max()),
@@ -151,24 +161,24 @@ def _refusals(folder: Path) -> dict[str, Any]:
     proxies = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     os.environ.update(proxies, KERAS_HOME=str(folder / "no-weights-here"), no_proxy="")
     asked = {
-        "other width": (1.0, str(folder / "base.weights.h5")),
+        "other width": (1.0, str(folder / DEFAULT / "base.weights.h5")),
         "text": (0.35, str(folder / "text.weights.h5")),
         "download": (0.35, "imagenet"),
     }
     found = {
-        name: _refusal(partial(build, SMALL, width, weights, 3, 0.0))
+        name: _refusal(partial(build, backbone(DEFAULT), SMALL, width, weights, 3, 0.0))
         for name, (width, weights) in asked.items()
     }
     run = RunDir(folder / "run")
     coloured_dataset(folder / "images", run)
-    training = {
-        "request": TrainRequest(weights="none").model_dump(mode="json"),
-        "dataset": str(run.dataset),
-        "inputs_sha256": "a" * 64,
+    training = TrainJob(
+        request=TrainRequest(weights="none"),
+        dataset=run.dataset,
+        inputs_sha256="a" * 64,
         # A file stands where the folder should be.
-        "state": str(folder / "text.weights.h5" / "state"),
-        "out": str(folder),
-    }
+        state=folder / "text.weights.h5" / "state",
+        out=folder,
+    )
     return {**found, "unwritable": _refusal(lambda: train_child(training, silent))}
 
 
@@ -198,7 +208,7 @@ def _phase(learning_rate: float) -> Phase:
         learning_rate=learning_rate,
         steps=4,
         batches=seen,
-        answer=lambda: model(rows, training=False).numpy(),
+        validate=lambda: model(rows, training=False).numpy(),
         truth=truth,
     )
 

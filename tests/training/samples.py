@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.child import ask_child
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.run import RunDir
+from tests.training.questions import WeightsAnswer, WeightsRequest
 
 LABELS = Labels(names=("red", "green", "blue"))
 SMALL = ImageContract(height_px=64, width_px=64)
@@ -51,6 +53,13 @@ def coloured_dataset(folder: Path, run: RunDir, per_class: int = 14) -> DatasetM
     )
     manifest.save(run.dataset)
     return manifest
+
+
+def random_weights(file: Path, backbone: str = "mobilenet_v2", width: float = 0.35) -> Path:
+    """Write a `.weights.h5` file of a backbone without its top, as a person would bring one."""
+    request = WeightsRequest(backbone=backbone, width=width, size_px=64, file=file)
+    ask_child("tests.training.weights:write_weights", request, WeightsAnswer)
+    return file
 
 
 def odd_images(folder: Path) -> dict[str, Path]:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.image import ImageContract
 from pipeline.imaging.preprocess import load_levels
+from pipeline.training.backbones import NAMES
+from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
 from tests.training.samples import odd_images
 
 
@@ -22,20 +24,21 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def found(images: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("laboratory")
-    return run_child(
+    return ask_child(
         "tests.training.laboratory:experiment",
-        {"folder": str(folder), "images": [str(path) for path in images.values()]},
+        LaboratoryRequest(folder=folder, images=tuple(images.values())),
+        LaboratoryAnswer,
         log=folder / "log.txt",
-    )
+    ).found
 
 
 def test_tensorflow_reads_every_odd_image_as_the_reference_does(
     found: dict[str, Any], images: dict[str, Path]
 ) -> None:
-    answered = np.load(found["levels"])
+    answered = np.load(found["pixels"])
     worst = {
-        name: int(np.abs(load_levels(path, ImageContract()).astype(int) - levels).max())
-        for (name, path), levels in zip(images.items(), answered.astype(int), strict=True)
+        name: int(np.abs(load_levels(path, ImageContract()).astype(int) - pixels).max())
+        for (name, path), pixels in zip(images.items(), answered.astype(int), strict=True)
     }
     assert max(worst.values()) <= 1, worst
 
@@ -67,39 +70,52 @@ def test_adam_steps_as_keras_does(found: dict[str, Any], decay: str) -> None:
     assert found["adam"][decay] < 1e-6
 
 
+@pytest.fixture(params=NAMES)
+def network(found: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    facts: dict[str, Any] = found["networks"][request.param]
+    return facts
+
+
 def test_the_model_goes_from_image_to_probability_with_keras_layers_only(
-    found: dict[str, Any],
+    network: dict[str, Any],
 ) -> None:
-    assert found["network"]["input"] == ["image", [None, 64, 64, 3]]
-    assert found["network"]["output"] == ["probability", [None, 3]]
-    assert found["network"]["layers"] == ["keras"]
+    assert network["input"] == ["image", [None, 64, 64, 3]]
+    assert network["output"] == ["probability", [None, 3]]
+    assert network["layers"] == ["keras"]
 
 
-def test_trunk_and_top_and_head_together_are_the_model(found: dict[str, Any]) -> None:
-    assert found["network"]["top"] < 1e-6
-    assert found["network"]["head"] < 1e-6
-    assert found["network"]["answers"] == [2, 3]
+def test_trunk_and_top_and_head_together_are_the_model(network: dict[str, Any]) -> None:
+    assert network["top"] < 1e-6
+    assert network["head"] < 1e-6
+    assert network["answers"] == [2, 3]
 
 
-def test_only_the_blocks_after_the_trunk_are_fine_tuned(found: dict[str, Any]) -> None:
-    trained = found["network"]["trained"]
-    assert trained[0].startswith("block_7")
+def test_only_the_layers_after_the_trunk_are_fine_tuned(network: dict[str, Any]) -> None:
+    trained = network["trained"]
+    # Keras lists weights from the input on: what is trained is the end of the list.
+    assert trained == network["all"][-len(trained) :]
+    assert len(trained) < len(network["all"])
     assert any(path.endswith("gamma") for path in trained)
     assert trained[-1] == "probability/bias"
 
 
-def test_frozen_statistics_do_not_move_in_training(found: dict[str, Any]) -> None:
-    *statistics, dropout = found["network"]["frozen"]
+def test_the_trunk_is_small_enough_to_cache(network: dict[str, Any]) -> None:
+    _, rows, columns, features = network["trunk"]
+    assert rows * columns * features <= 64 * 64 * 3
+
+
+def test_frozen_statistics_do_not_move_in_training(network: dict[str, Any]) -> None:
+    *statistics, dropout = network["frozen"]
     assert all(statistics)
     assert not dropout  # the generator's state
 
 
 def test_a_saved_model_has_the_same_bytes_each_time_and_loads_safely(
-    found: dict[str, Any],
+    network: dict[str, Any],
 ) -> None:
-    assert found["network"]["same bytes"]
-    assert found["network"]["left over"] == ["model.keras"]
-    assert found["network"]["loaded"] == 0.0
+    assert network["same bytes"]
+    assert network["left over"] == ["model.keras"]
+    assert network["loaded"] == 0.0
 
 
 @pytest.mark.parametrize("name", ["other width", "text"])

@@ -11,7 +11,7 @@ from pipeline.training.request import TrainRequest
 
 def test_the_seed_recipe_is_the_seed_project_number_by_number() -> None:
     settings = TrainRequest(recipe="seed").settings()
-    assert settings.way == "seed"
+    assert settings.strategy == "seed"
     assert settings.epochs == 128
     assert settings.patience >= settings.epochs
     assert settings.learning_rate == 1e-5
@@ -21,9 +21,9 @@ def test_the_seed_recipe_is_the_seed_project_number_by_number() -> None:
 
 
 def test_the_default_recipe_transfers_with_weights_and_starts_from_scratch_without() -> None:
-    assert TrainRequest(weights="imagenet").settings().way == "transfer"
-    assert TrainRequest(weights="some/file.weights.h5").settings().way == "transfer"
-    assert TrainRequest(weights="none").settings().way == "scratch"
+    assert TrainRequest(weights="imagenet").settings().strategy == "transfer"
+    assert TrainRequest(weights="some/file.weights.h5").settings().strategy == "transfer"
+    assert TrainRequest(weights="none").settings().strategy == "scratch"
 
 
 def test_overrides_replace_the_recipes_numbers_and_nothing_else() -> None:
@@ -33,9 +33,11 @@ def test_overrides_replace_the_recipes_numbers_and_nothing_else() -> None:
     assert asked.settings() == plain.settings().model_copy(update=changed)
 
 
-def test_head_epochs_count_only_where_there_is_a_head_phase() -> None:
+def test_head_epochs_are_refused_where_there_is_no_head_phase() -> None:
     assert TrainRequest(head_epochs=2).settings().head_epochs == 2
-    assert TrainRequest(head_epochs=2, weights="none").settings().head_epochs == 0
+    for other in ({"weights": "none"}, {"recipe": "seed"}):
+        with pytest.raises(ValidationError, match="head_epochs needs pretrained weights"):
+            TrainRequest.model_validate({"head_epochs": 2, **other})
 
 
 def test_a_manifest_never_learns_the_path_of_the_weights() -> None:
@@ -45,7 +47,15 @@ def test_a_manifest_never_learns_the_path_of_the_weights() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"recipe": "best"}, {"width": 0}, {"epochs": 0}, {"seed": -1}, {"batch": 3}, {"weights": ""}],
+    [
+        {"backbone": "alexnet"},
+        {"recipe": "best"},
+        {"width": 0},
+        {"epochs": 0},
+        {"seed": -1},
+        {"batch": 3},
+        {"weights": ""},
+    ],
 )
 def test_an_impossible_request_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

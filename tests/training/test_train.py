@@ -8,21 +8,23 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from pipeline.child import run_child
-from pipeline.contract.image import ImageContract
-from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.manifest import ModelManifest, package_versions
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.metrics import Metrics
 from pipeline.progress import ProgressEvent
+from pipeline.training.backbones import NAMES
+from pipeline.training.job import PACKAGES
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from tests.platforms import needs_proc
-from tests.training.samples import LABELS, SMALL, coloured_dataset
+from tests.training.samples import LABELS, SMALL, coloured_dataset, random_weights
 
 SCRATCH = TrainRequest(image=SMALL, width=0.35, weights="none", epochs=2)
 
@@ -46,16 +48,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def test_a_training_publishes_model_manifest_and_metrics(trained: Trained) -> None:
     names = {path.name for path in trained.run.train.iterdir()}
     assert names == {"model.keras", "manifest.json", "metrics.json"}
-    manifest = ModelManifest.load(trained.run.train / "manifest.json")
+    manifest = ModelManifest.load(trained.run.model_manifest)
     assert manifest == trained.manifest
     manifest.check_files(trained.run.train)
     assert manifest.labels == LABELS
+    assert manifest.backbone == "mobilenet_v2"
     assert manifest.parents == {"dataset": trained.dataset.digest()}
     assert manifest.training["phases"]["whole"]["epochs"] == 2
 
 
 def test_every_split_is_measured(trained: Trained) -> None:
-    text = (trained.run.train / "metrics.json").read_text(encoding="utf-8")
+    text = (trained.run.metrics).read_text(encoding="utf-8")
     metrics = {name: Metrics.model_validate(m) for name, m in json.loads(text).items()}
     assert {name: m.images for name, m in metrics.items()} == {
         "train": 24,
@@ -72,9 +75,9 @@ def test_progress_tells_loss_accuracy_and_time_left(trained: Trained) -> None:
 
 
 def test_only_the_logs_stay_behind(trained: Trained) -> None:
-    left = {path.name for path in trained.run.training_state.iterdir()}
+    left = {path.name for path in trained.run.training_state.folder.iterdir()}
     assert left == {"history.csv", "tensorboard"}
-    assert list((trained.run.training_state / "tensorboard" / "whole").iterdir())
+    assert list((trained.run.training_state.tensorboard / "whole").iterdir())
 
 
 def test_the_same_request_again_returns_at_once(trained: Trained) -> None:
@@ -85,10 +88,55 @@ def test_the_same_request_again_returns_at_once(trained: Trained) -> None:
     assert time.monotonic() - start < 2.0
 
 
+@pytest.mark.parametrize(
+    ("target", "value", "said"),
+    [
+        ("REVISION", 99, "revision 1 was used, now 99"),
+        ("package_versions", None, "tensorflow"),
+        (None, None, "the dataset, the weights or the options are others"),
+    ],
+)
+def test_a_model_of_another_version_is_trained_again_and_that_is_said(
+    trained: Trained,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str | None,
+    value: object,
+    said: str,
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def ask(*arguments: object, **options: object) -> None:
+        raise Asked
+
+    monkeypatch.setattr("pipeline.training.train.ask_child", ask)
+    if target == "package_versions":
+        now = {**package_versions(*PACKAGES), "tensorflow": "9.0"}
+        monkeypatch.setattr("pipeline.training.train.package_versions", lambda *_: now)
+        said = f"tensorflow {version('tensorflow')} was used, now 9.0"
+    elif target is not None:
+        monkeypatch.setattr(f"pipeline.training.train.{target}", value)
+    request = SCRATCH if target else SCRATCH.model_copy(update={"seed": 1})
+    events: list[ProgressEvent] = []
+    with trained.run.lock(), pytest.raises(Asked):
+        train(request, trained.run, report=events.append)
+    assert [(event.task, event.detail) for event in events] == [("train the model again", said)]
+
+
+def test_every_version_that_decides_the_weights_is_an_input(trained: Trained) -> None:
+    made_with = trained.manifest.training["made_with"]
+    assert made_with == {
+        **{name: version(name) for name in ("keras", "numpy", "pillow", "tensorflow")},
+        "revision": "1",
+    }
+
+
 _DRIVER = """
 import sys
 from pathlib import Path
 from pipeline.contract.run import RunDir
+from pipeline.training.backbones import NAMES
+from pipeline.training.job import PACKAGES
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 run = RunDir(Path(sys.argv[1]))
@@ -103,7 +151,7 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     run = RunDir(tmp_path / "run")
     coloured_dataset(tmp_path / "images", run)
     weights = tmp_path / "base.weights.h5"
-    run_child("tests.training.test_train:write_weights", {"path": str(weights)})
+    random_weights(weights)
     request = TrainRequest(
         image=SMALL, width=0.35, weights=str(weights), head_epochs=2, epochs=20, batch_size=8
     )
@@ -111,7 +159,7 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
         [sys.executable, "-c", _DRIVER, str(run.root), request.model_dump_json()],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
     )
-    history = run.training_state / "history.csv"
+    history = run.training_state.history
     _wait(lambda: history.exists() and "finetune,2," in history.read_text(), 240)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -131,13 +179,22 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert manifest.weights == "base.weights.h5"
 
 
-def write_weights(request: dict[str, str], report: object) -> dict[str, str]:
-    import keras
-
-    keras.applications.MobileNetV2(
-        input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None
-    ).save_weights(request["path"])
-    return {}
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", NAMES)
+def test_every_backbone_starts_from_weights_through_its_cached_trunk(
+    tmp_path: Path, backbone: str
+) -> None:
+    run = RunDir(tmp_path / "run")
+    coloured_dataset(tmp_path / "images", run)
+    weights = random_weights(tmp_path / "base.weights.h5", backbone)
+    request = TrainRequest(
+        image=SMALL, backbone=backbone, width=0.35, weights=str(weights), head_epochs=1, epochs=1
+    )
+    with run.lock():
+        manifest = train(request, run)
+    assert manifest.backbone == backbone
+    assert set(manifest.training["phases"]) == {"head", "finetune"}
+    assert manifest.files["model.keras"].sha256 == sha256_file(run.model)
 
 
 def _alive(root: Path) -> bool:
@@ -156,23 +213,6 @@ def _wait(true: object, timeout_s: float) -> None:
     while not true():  # type: ignore[operator]
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.1)
-
-
-def test_a_missing_weights_file_is_refused_before_anything_starts(trained: Trained) -> None:
-    with pytest.raises(BadInput, match="weights file"):
-        train(SCRATCH.model_copy(update={"weights": "/nowhere/w.h5"}), trained.run)
-
-
-def test_a_width_without_imagenet_weights_is_refused(trained: Trained) -> None:
-    odd = SCRATCH.model_copy(update={"weights": "imagenet", "width": 0.4})
-    with pytest.raises(BadInput, match="width"):
-        train(odd, trained.run)
-
-
-def test_pretrained_weights_need_their_own_input_range(trained: Trained) -> None:
-    image = ImageContract(height_px=64, width_px=64, mean=0.0, std=255.0)
-    with pytest.raises(BadInput, match="-1 to 1"):
-        train(TrainRequest(image=image), trained.run)
 
 
 def test_missing_and_changed_images_are_counted_and_named(tmp_path: Path) -> None:

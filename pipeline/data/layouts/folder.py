@@ -9,13 +9,32 @@ from pipeline.contract.dataset import Finding
 from pipeline.contract.labels import Labels
 from pipeline.data.files import Tree, is_image_name, subfolders
 from pipeline.data.intake import EXAMPLES, Intake, Item, choose_labels, source_of
+from pipeline.data.layouts.interface import Layout, LayoutOptions
 from pipeline.data.table import read_table
 from pipeline.errors import BadInput
 
 GROUPS_CSV = "groups.csv"
+_LOOKED_FOR = "at least two folders of images, named by class"
+# Folder names that hold the images of a table, or a split, but are never a class.
+_NO_CLASS = ("ISIC_2019_", "HAM10000_IMAGES")
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
-def read_folder(root: Path, labels: Labels | None) -> Intake:
+def _detect(root: Path) -> bool:
+    # Classes beside a table would be a second meaning; the one folder of HAM10000's images is not.
+    names = [f.name for f in subfolders(root) if not f.name.upper().startswith(_NO_CLASS)]
+    if len(names) >= 2 and {name.lower() for name in names} <= _SPLITS:
+        raise BadInput(
+            "the folders are named like splits, not like classes",
+            where=str(root),
+            expected=_LOOKED_FOR,
+            got=", ".join(names),
+            next_step="give the folder that holds the class folders; the pipeline splits itself",
+        )
+    return len(names) >= 2
+
+
+def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:  # noqa: ARG001
     """Read images from one folder per class, at any depth; the folder names are the labels.
 
     An image is its own group (its path without the suffix, so that `NV/1.jpg` and `MEL/1.jpg`
@@ -94,3 +113,11 @@ def _read_groups(tree: Tree, paths: Sequence[str]) -> tuple[dict[str, str], tupl
         examples=tuple(alone[:EXAMPLES]),
     )
     return groups, (finding,)
+
+
+LAYOUT = Layout(
+    name="folder",
+    looked_for=_LOOKED_FOR,
+    detect=_detect,
+    read=_read,
+)

@@ -1,4 +1,7 @@
-"""Find what gives a class away without looking at the lesion: its resolution or its source."""
+"""Find shortcut features: what tells a class without a look at the lesion.
+
+A network takes such a shortcut where it can (Geirhos et al. 2020, arXiv 2004.07780).
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ MOST = 0.9
 FEW = 0.1
 
 
-def distinctive_classes(items: Sequence[Item], scans: Mapping[str, Scan]) -> tuple[Finding, ...]:
+def shortcut_features(items: Sequence[Item], scans: Mapping[str, Scan]) -> tuple[Finding, ...]:
     """Report every class that a resolution, a file format or a source tells from the others.
 
-    The rule: one value holds for more than 90% of the images of the class and for less than 10%
-    of all other images. A model can then name the class without seeing a lesion.
+    The rule: more than 90% of the images of the class have one value, and less than 10% of all
+    other images have it. A model can then name the class without seeing a lesion.
     """
     attributes: tuple[tuple[str, Callable[[Item], str]], ...] = (
         ("resolution", lambda i: f"{scans[i.path].width_px}x{scans[i.path].height_px}"),
@@ -25,13 +28,11 @@ def distinctive_classes(items: Sequence[Item], scans: Mapping[str, Scan]) -> tup
         ("source", lambda i: i.source),
     )
     return tuple(
-        finding for name, value_of in attributes for finding in _distinctive(name, value_of, items)
+        finding for name, value_of in attributes for finding in _shortcuts(name, value_of, items)
     )
 
 
-def _distinctive(
-    name: str, value_of: Callable[[Item], str], items: Sequence[Item]
-) -> list[Finding]:
+def _shortcuts(name: str, value_of: Callable[[Item], str], items: Sequence[Item]) -> list[Finding]:
     images = Counter(item.label for item in items)
     having = Counter((item.label, value_of(item)) for item in items)
     everywhere = Counter(value_of(item) for item in items)
@@ -42,8 +43,8 @@ def _distinctive(
         if count > MOST * images[label] and others and elsewhere < FEW * others:
             findings.append(
                 Finding(
-                    kind=f"distinctive_{name}",
-                    message=f"{name} {value!r} holds for {count} of {images[label]} images of "
+                    kind=f"shortcut_{name}",
+                    message=f"{name} {value!r} is that of {count} of {images[label]} images of "
                     f"{label} and {elsewhere} of {others} others: a model can learn it instead "
                     "of the lesion",
                     count=count,

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.contract.labels import Labels
 from pipeline.data.files import Tree, subfolders
 from pipeline.data.intake import Intake, Item, choose_labels, require_items, source_of
-from pipeline.data.isic_layout import (
+from pipeline.data.isic_truth import (
     GROUND_TRUTH,
     TruthRow,
     absent_classes,
@@ -16,6 +16,7 @@ from pipeline.data.isic_layout import (
     read_truth,
     unlisted,
 )
+from pipeline.data.layouts.interface import Layout, LayoutOptions
 from pipeline.data.table import read_table
 from pipeline.errors import BadInput
 
@@ -26,18 +27,19 @@ _AKIEC = "akiec"
 _AKIEC_LABELS = ("AK", "SCC")
 
 
-def read_ham(root: Path, labels: Labels | None, isic_table: Path | None) -> Intake:
+def _detect(root: Path) -> bool:
+    return (root / METADATA).is_file()
+
+
+def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:
     """Read HAM10000, its images in `root` or in folders directly in it.
 
-    Args:
-        root: holds `HAM10000_metadata.csv`.
-        labels: the label order, if it is not to follow the images.
-        isic_table: the ISIC 2019 ground truth that says which `akiec` is AK and which SCC; if
-            None, one in `root` is used.
+    `options.isic_table` says which `akiec` is AK and which SCC; if None, one in `root` is used.
 
     Raises:
         BadInput: a column is missing, a `dx` is unknown, or an image is listed twice.
     """
+    isic_table = options.isic_table
     tree = Tree(root)
     table = read_table(root / METADATA, ("lesion_id", "image_id", "dx"))
     in_source = root / GROUND_TRUTH
@@ -111,3 +113,12 @@ def _label(
         )
         return None
     return row.label
+
+
+LAYOUT = Layout(
+    name="ham10000",
+    looked_for=METADATA,
+    detect=_detect,
+    read=_read,
+    options=("isic_table",),
+)
