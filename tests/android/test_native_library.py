@@ -1,0 +1,85 @@
+"""Run Android's native library on this machine's processor, whatever kernels it takes there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.contract.choices import RuntimeName
+from pipeline.errors import EnvironmentProblem
+from pipeline.runtimes.android_host import AndroidHost, find_host
+from tests.android.float16_layers import mixed_bundle
+
+pytestmark = pytest.mark.android
+PROJECT = Path(__file__).resolve().parents[2] / "android_demo"
+WIDEST_LOAD_BYTES = 64
+REFUSED = 22
+
+
+@pytest.fixture(scope="module")
+def host() -> AndroidHost:
+    try:
+        return find_host(RuntimeName.android, PROJECT)
+    except EnvironmentProblem as error:
+        pytest.skip(f"{error.what}: {error.next_step}")
+
+
+@pytest.fixture
+def libc(host: AndroidHost) -> ctypes.CDLL:
+    return ctypes.CDLL(str(Path(host.shim) / "libc.so"))
+
+
+@pytest.mark.parametrize("alignment", [8, 16, 32, 64, 256])
+def test_memory_is_aligned_for_the_widest_load(libc: ctypes.CDLL, alignment: int) -> None:
+    size = ctypes.c_size_t
+    memalign, aligned_alloc = libc.bionic_memalign, libc.bionic_aligned_alloc
+    memalign.restype = aligned_alloc.restype = ctypes.c_void_p
+    addresses = [
+        allocate(size(alignment), size(bytes_))
+        for allocate in (memalign, aligned_alloc)
+        for bytes_ in range(16, 4096, 48)
+    ]
+    into = ctypes.c_void_p()
+    for bytes_ in range(16, 4096, 48):
+        code = libc.bionic_posix_memalign(ctypes.byref(into), size(alignment), size(bytes_))
+        assert code == 0
+        addresses.append(into.value)
+    assert None not in addresses
+    assert {address % max(alignment, WIDEST_LOAD_BYTES) for address in addresses} == {0}
+
+
+@pytest.mark.parametrize("alignment", [0, 4, 24])
+def test_what_is_no_alignment_stays_refused(libc: ctypes.CDLL, alignment: int) -> None:
+    into = ctypes.c_void_p()
+    size = ctypes.c_size_t
+    assert libc.bionic_posix_memalign(ctypes.byref(into), size(alignment), size(64)) == REFUSED
+    assert into.value is None
+
+
+def test_an_int8_bundle_with_float16_layers_passes_its_goldens(
+    tmp_path: Path, host: AndroidHost
+) -> None:
+    bundle = mixed_bundle(tmp_path / "bundle", tmp_path)
+    done = subprocess.run(
+        [
+            host.java,
+            "-cp",
+            os.pathsep.join(host.class_path),
+            f"-Djava.library.path={host.library_path}",
+            f"-XX:ErrorFile={tmp_path}/java-error.log",
+            host.main,
+            "selftest",
+            str(bundle),
+        ],
+        env={**os.environ, "LD_LIBRARY_PATH": host.shim},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All 8 goldens agree with the host." in done.stdout
