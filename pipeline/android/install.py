@@ -22,7 +22,7 @@ from pipeline.contract.goldens import Goldens
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.run import publish_dir, recover, staging_dir
-from pipeline.contract.verdict import Verdict
+from pipeline.contract.verdict import Check, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import described_model
@@ -48,17 +48,19 @@ def install(bundle: Path, project: AndroidProject) -> Installed:
         BadInput: the folder is no whole bundle, its labels or operators do not fit.
         GateFailed: its verdict is a failure.
         Inconclusive: its verdict was not decided.
+        EnvironmentProblem: another process installs into the project.
     """
     promised = project.promised_runtime()
     check_bundle(bundle, promised)
     target = project.model
     target.parent.mkdir(parents=True, exist_ok=True)
-    recover(target.parent)
-    with staging_dir(target) as staging:
-        shutil.copytree(bundle, staging, dirs_exist_ok=True)
-        # What was copied is what the phone gets, so that is what must hold.
-        manifest = check_bundle(staging, promised, where=bundle)
-        publish_dir(staging, target)
+    with project.lock():
+        recover(target.parent)
+        with staging_dir(target) as staging:
+            shutil.copytree(bundle, staging, dirs_exist_ok=True)
+            # What was copied is what the phone gets, so that is what must be proven.
+            manifest = check_bundle(staging, promised, where=bundle)
+            publish_dir(staging, target)
     size_bytes = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return Installed(target, manifest, size_bytes)
 
@@ -140,7 +142,7 @@ def _check_verdict(verdict: Verdict, model_sha256: str, named: str) -> None:
     if not verdict.passed:
         outcome = str(verdict.outcome)
         kind: type[PipelineError] = GateFailed if outcome == "fail" else Inconclusive
-        broken = "; ".join(f"{check.name}: {check.evidence}" for check in verdict.broken())
+        broken = "; ".join(_measured(check) for check in verdict.broken())
         raise kind(
             f"The model is not proven: its verdict is {outcome}, not pass.",
             where=named,
@@ -149,6 +151,13 @@ def _check_verdict(verdict: Verdict, model_sha256: str, named: str) -> None:
         )
     if verdict.candidate.get("model_sha256") != model_sha256:
         raise BadInput("The verdict belongs to another model.", where=named)
+
+
+def _measured(check: Check) -> str:
+    if check.value is None:
+        return f"{check.name}: {check.outcome}"
+    asked = "" if check.threshold is None else f", asked {check.comparison} {check.threshold:.4g}"
+    return f"{check.name}: {f'{check.value:.4g} {check.unit}'.strip()}{asked}"
 
 
 def _read(kind: type[_Read], folder: Path, name: str, named: str) -> _Read:
