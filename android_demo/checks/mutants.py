@@ -39,8 +39,8 @@ BOX = """
                 val rowsOf = y * heightIn / heightPx until (y + 1) * heightIn / heightPx
                 val columnsOf = x * widthIn / widthPx until (x + 1) * widthIn / widthPx
                 val box = rowsOf.flatMap { row -> columnsOf.map { all[row][it] } }
-                val levels = box.map { it shr CHANNEL_SHIFTS[i % CHANNELS] and 0xff }
-                Math.rint(levels.average()).toInt().toByte()
+                val pixels = box.map { it shr CHANNEL_SHIFTS[i % CHANNELS] and 0xff }
+                Math.rint(pixels.average()).toInt().toByte()
             }
         }
 """
@@ -77,7 +77,7 @@ MUTANTS = (
         ROUNDED.replace("Math.rint(", "Math.floor(0.5 + "),
     ),
     Mutant(
-        "levels are truncated", "Resize.kt", ROUNDED, "lerp(top, bottom, rows.weight[y]).toInt()"
+        "pixels are truncated", "Resize.kt", ROUNDED, "lerp(top, bottom, rows.weight[y]).toInt()"
     ),
     Mutant(
         "corners are aligned, not centres",
@@ -100,9 +100,9 @@ MUTANTS = (
     Mutant(
         "the mean is not subtracted",
         "ImageSpec.kt",
-        "(level.toInt().and(0xff).toFloat() - mean) / std",
-        "level.toInt().and(0xff).toFloat() / std",
-        # A uint8 input takes the levels as they are.
+        "(value.toInt().and(0xff).toFloat() - mean) / std",
+        "value.toInt().and(0xff).toFloat() / std",
+        # A uint8 input takes the pixels as they are.
         inputs=("float32", "int8"),
     ),
     Mutant(
@@ -127,10 +127,10 @@ def mutants(step: Step) -> list[str]:
     if code != 0:
         raise Failed(f"core as it is does not pass: {said.strip().splitlines()[-1]}")
     dtype = _input_type(require_bundle(step))
-    told, survivors = [], []
+    found, survivors = [], []
     for number, mutant in enumerate(MUTANTS):
         if dtype not in mutant.inputs:
-            told.append(f"{mutant.name}: cannot show with a {dtype} input")
+            found.append(f"{mutant.name}: cannot show with a {dtype} input")
             continue
         broken = _compile(step, mutant, BUILD / "mutants" / str(number))
         code, said = self_test(step, [broken if entry == core else entry for entry in path])
@@ -138,12 +138,12 @@ def mutants(step: Step) -> list[str]:
         if "Exception in thread" in said:
             raise Failed(f'mutant "{mutant.name}" crashes, so it says nothing of the goldens')
         if code == 1 and noticed:
-            told.append(f"{mutant.name}: {len(noticed)} of the goldens notice")
+            found.append(f"{mutant.name}: {len(noticed)} of the goldens notice")
         else:
             survivors.append(mutant.name)
     if survivors:
         raise Failed(f"the goldens do not notice: {'; '.join(survivors)}")
-    return told
+    return found
 
 
 def _input_type(bundle: Path) -> str:
