@@ -26,9 +26,7 @@ def mixed_bundle(folder: Path, scratch: Path) -> Path:
     quantized, described = scratch / "quantized.tflite", scratch / "described.tflite"
     run_child(
         "pipeline.export.int8.quantize:quantize_child",
-        int8_request(
-            samples().folder, recipe, quantized, entries(samples().dataset, Split.train)
-        ),
+        int8_request(samples().folder, recipe, quantized, entries(samples().dataset, Split.train)),
         log=scratch / "quantize.log",
     )
     run_child(

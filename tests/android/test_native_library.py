@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from pipeline.contract.choices import RuntimeName
-from pipeline.errors import EnvironmentProblem
-from pipeline.runtimes.android_host import AndroidHost, find_host
+from pipeline.runtimes.android_host import AndroidHost
 from tests.android.float16_layers import mixed_bundle
+from tests.android.host import self_test
 
 pytestmark = pytest.mark.android
-PROJECT = Path(__file__).resolve().parents[2] / "android_demo"
 WIDEST_LOAD_BYTES = 64
 REFUSED = 22
-
-
-@pytest.fixture(scope="module")
-def host() -> AndroidHost:
-    try:
-        return find_host(RuntimeName.android, PROJECT)
-    except EnvironmentProblem as error:
-        pytest.skip(f"{error.what}: {error.next_step}")
 
 
 @pytest.fixture
@@ -64,22 +52,6 @@ def test_an_int8_bundle_with_float16_layers_passes_its_goldens(
     tmp_path: Path, host: AndroidHost
 ) -> None:
     bundle = mixed_bundle(tmp_path / "bundle", tmp_path)
-    done = subprocess.run(
-        [
-            host.java,
-            "-cp",
-            os.pathsep.join(host.class_path),
-            f"-Djava.library.path={host.library_path}",
-            f"-XX:ErrorFile={tmp_path}/java-error.log",
-            host.main,
-            "selftest",
-            str(bundle),
-        ],
-        env={**os.environ, "LD_LIBRARY_PATH": host.shim},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = self_test(host, bundle, tmp_path / "recording.json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All 8 goldens agree with the host." in done.stdout

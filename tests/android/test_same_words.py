@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from pipeline.android.project import AndroidProject
-from pipeline.contract.choices import RuntimeName
-from pipeline.errors import EnvironmentProblem
-from pipeline.runtimes.android_host import AndroidHost, find_host
+from pipeline.runtimes.android_host import AndroidHost
 from tests.android.bundles import HOSTILE, Hostile, whole_bundle
+from tests.android.host import PROJECT, run_java
 from tests.export.samples import RECIPES, samples
 
 pytestmark = pytest.mark.android
-PROJECT = AndroidProject(Path(__file__).resolve().parents[2] / "android_demo")
-
-
-@pytest.fixture(scope="module")
-def host() -> AndroidHost:
-    try:
-        return find_host(RuntimeName.android, PROJECT.root)
-    except EnvironmentProblem as error:
-        pytest.skip(f"{error.what}: {error.next_step}")
+PROMISED = AndroidProject(PROJECT).promised_runtime()
 
 
 def check(host: AndroidHost, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            host.java,
-            "-cp",
-            os.pathsep.join(host.class_path),
-            "pipeline.core.CheckModelKt",
-            str(folder),
-            PROJECT.promised_runtime(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_java(host, "pipeline.core.CheckModelKt", folder, PROMISED)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
