@@ -4,7 +4,6 @@ A mutant is a text of a file of core that is found exactly once, and what it is 
 """
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +38,8 @@ BOX = """
                 val rowsOf = y * heightIn / heightPx until (y + 1) * heightIn / heightPx
                 val columnsOf = x * widthIn / widthPx until (x + 1) * widthIn / widthPx
                 val box = rowsOf.flatMap { row -> columnsOf.map { all[row][it] } }
-                val levels = box.map { it shr CHANNEL_SHIFTS[i % CHANNELS] and 0xff }
-                Math.rint(levels.average()).toInt().toByte()
+                val pixels = box.map { it shr CHANNEL_SHIFTS[i % CHANNELS] and 0xff }
+                Math.rint(pixels.average()).toInt().toByte()
             }
         }
 """
@@ -77,7 +76,7 @@ MUTANTS = (
         ROUNDED.replace("Math.rint(", "Math.floor(0.5 + "),
     ),
     Mutant(
-        "levels are truncated", "Resize.kt", ROUNDED, "lerp(top, bottom, rows.weight[y]).toInt()"
+        "pixels are truncated", "Resize.kt", ROUNDED, "lerp(top, bottom, rows.weight[y]).toInt()"
     ),
     Mutant(
         "corners are aligned, not centres",
@@ -100,9 +99,9 @@ MUTANTS = (
     Mutant(
         "the mean is not subtracted",
         "ImageSpec.kt",
-        "(level.toInt().and(0xff).toFloat() - mean) / std",
-        "level.toInt().and(0xff).toFloat() / std",
-        # A uint8 input takes the levels as they are.
+        "(value.toInt().and(0xff).toFloat() - mean) / std",
+        "value.toInt().and(0xff).toFloat() / std",
+        # A uint8 input takes the pixels as they are.
         inputs=("float32", "int8"),
     ),
     Mutant(
@@ -127,23 +126,23 @@ def mutants(step: Step) -> list[str]:
     if code != 0:
         raise Failed(f"core as it is does not pass: {said.strip().splitlines()[-1]}")
     dtype = _input_type(require_bundle(step))
-    told, survivors = [], []
+    found, survivors = [], []
     for number, mutant in enumerate(MUTANTS):
         if dtype not in mutant.inputs:
-            told.append(f"{mutant.name}: cannot show with a {dtype} input")
+            found.append(f"{mutant.name}: cannot show with a {dtype} input")
             continue
-        broken = _compile(step, mutant, BUILD / "mutants" / str(number))
-        code, said = self_test(step, [broken if entry == core else entry for entry in path])
+        broken = _compile(step, mutant, core, BUILD / "mutants" / str(number))
+        code, said = self_test(step, [broken, *path])
         noticed = [line for line in said.splitlines() if line.startswith("FAIL ")]
         if "Exception in thread" in said:
             raise Failed(f'mutant "{mutant.name}" crashes, so it says nothing of the goldens')
         if code == 1 and noticed:
-            told.append(f"{mutant.name}: {len(noticed)} of the goldens notice")
+            found.append(f"{mutant.name}: {len(noticed)} of the goldens notice")
         else:
             survivors.append(mutant.name)
     if survivors:
         raise Failed(f"the goldens do not notice: {'; '.join(survivors)}")
-    return told
+    return found
 
 
 def _input_type(bundle: Path) -> str:
@@ -151,18 +150,18 @@ def _input_type(bundle: Path) -> str:
     return str(manifest["inputs"][0]["dtype"])
 
 
-def _compile(step: Step, mutant: Mutant, folder: Path) -> Path:
-    sources = folder / "sources"
-    if sources.exists():
-        shutil.rmtree(sources)
-    shutil.copytree(CORE_SOURCES, sources)
-    files = [path for path in sources.rglob("*.kt") if path.name == mutant.file]
-    found = sum(path.read_text().count(mutant.text) for path in files)
-    if len(files) != 1 or found != 1:
+def _compile(step: Step, mutant: Mutant, core: Path, folder: Path) -> Path:
+    """Compile the one file with its fault against core as it is; return its classes."""
+    originals = [path for path in kotlin_files(CORE_SOURCES) if path.name == mutant.file]
+    text = "".join(path.read_text() for path in originals)
+    found = text.count(mutant.text)
+    if len(originals) != 1 or found != 1:
         raise Failed(f'mutant "{mutant.name}": {mutant.file} has its text {found} times, not once')
-    files[0].write_text(files[0].read_text().replace(mutant.text, mutant.fault))
-    # A fault may leave a name unused: that is a warning, and beside the point here.
+    source = folder / mutant.file
+    folder.mkdir(parents=True, exist_ok=True)
+    source.write_text(text.replace(mutant.text, mutant.fault))
+    # A fault may leave a name unused: that is a warning, and no matter here.
     return compile_kotlin(
-        step, folder / "classes", kotlin_files(sources), core_libraries(),
-        module="core", strict=False,
+        step, folder / "classes", [source], [core, *core_libraries()],
+        module="core", friends=[core], strict=False,
     )  # fmt: skip

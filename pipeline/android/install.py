@@ -48,17 +48,19 @@ def install(bundle: Path, project: AndroidProject) -> Installed:
         BadInput: the folder is no whole bundle, its labels or operators do not fit.
         GateFailed: its verdict is a failure.
         Inconclusive: its verdict was not decided.
+        EnvironmentProblem: another process installs into the project.
     """
     promised = project.promised_runtime()
     check_bundle(bundle, promised)
     target = project.model
     target.parent.mkdir(parents=True, exist_ok=True)
-    recover(target.parent)
-    with staging_dir(target) as staging:
-        shutil.copytree(bundle, staging, dirs_exist_ok=True)
-        # What was copied is what the phone gets, so that is what must hold.
-        manifest = check_bundle(staging, promised, where=bundle)
-        publish_dir(staging, target)
+    with project.lock():
+        recover(target.parent)
+        with staging_dir(target) as staging:
+            shutil.copytree(bundle, staging, dirs_exist_ok=True)
+            # What was copied is what the phone gets, so that is what must be proven.
+            manifest = check_bundle(staging, promised, where=bundle)
+            publish_dir(staging, target)
     size_bytes = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return Installed(target, manifest, size_bytes)
 
@@ -140,7 +142,7 @@ def _check_verdict(verdict: Verdict, model_sha256: str, named: str) -> None:
     if not verdict.passed:
         outcome = str(verdict.outcome)
         kind: type[PipelineError] = GateFailed if outcome == "fail" else Inconclusive
-        broken = "; ".join(map(_figures, verdict.broken()))
+        broken = "; ".join(_measured(check) for check in verdict.broken())
         raise kind(
             f"The model is not proven: its verdict is {outcome}, not pass.",
             where=named,
@@ -151,11 +153,11 @@ def _check_verdict(verdict: Verdict, model_sha256: str, named: str) -> None:
         raise BadInput("The verdict belongs to another model.", where=named)
 
 
-def _figures(check: Check) -> str:
-    if check.value is None or check.threshold is None:
+def _measured(check: Check) -> str:
+    if check.value is None:
         return f"{check.name}: {check.outcome}"
-    asked = f"asked {check.comparison} {check.threshold:.4g}"
-    return f"{check.name}: {check.value:.4g}, {asked} {check.unit}".rstrip()
+    asked = "" if check.threshold is None else f", asked {check.comparison} {check.threshold:.4g}"
+    return f"{check.name}: {f'{check.value:.4g} {check.unit}'.strip()}{asked}"
 
 
 def _read(kind: type[_Read], folder: Path, name: str, named: str) -> _Read:

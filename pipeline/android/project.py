@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, EnvironmentProblem
 
+_LOCK_FILE = ".lock"
 _VERSIONS = Path("gradle") / "libs.versions.toml"
 _PROMISED = "tflite-checked"
 
@@ -47,3 +50,27 @@ class AndroidProject:
                 got=repr(error),
             ) from error
         return str(promised)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold this project for writing, so that two installations never mix their files.
+
+        Raises:
+            EnvironmentProblem: another process holds it. A killed process holds nothing.
+        """
+        from filelock import FileLock, Timeout
+
+        # Not among the assets, which a phone gets.
+        lock = FileLock(self.root / _LOCK_FILE, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise EnvironmentProblem(
+                "another `pipeline android install` is writing to this project",
+                where=str(self.root),
+                next_step="wait for it, and install again",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()

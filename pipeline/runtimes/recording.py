@@ -59,11 +59,13 @@ class InlineRecording(_Origin):
     """Hold a recording as a phone shares it: one JSON, true labels unknown.
 
     `image_ids` are the SHA-256 of the image files; `probabilities` hold a row for each of them,
-    in the order of `labels`.
+    in the order of `labels`. `self_test_failed` are the images that the phone's own self-test
+    failed, those it could not answer among them.
     """
 
     image_ids: tuple[str, ...]
     probabilities: tuple[tuple[float, ...], ...]
+    self_test_failed: tuple[str, ...] = ()
 
     def recording(self, where: str) -> Recording:
         """Return it as any other recording.
@@ -86,10 +88,10 @@ class InlineRecording(_Origin):
             rows = np.array(self.probabilities, np.float32)
             rows = rows.reshape(len(self.probabilities), len(self.labels))
         facts = RecordingFacts(
-            **self.model_dump(exclude={"image_ids", "probabilities"}),
+            **self.model_dump(exclude={"image_ids", "probabilities", "self_test_failed"}),
             arrays_sha256=sha256_bytes(_pack(ids, truth, rows)),
         )
-        recording = Recording(facts, ids, truth, rows)
+        recording = Recording(facts, ids, truth, rows, self.self_test_failed)
         recording.check(where)
         return recording
 
@@ -101,12 +103,14 @@ class Recording:
     image_ids: str (n,), the SHA-256 of each image file, unique and in a fixed order.
     truth: int64 (n,), the label index of each image, -1 where unknown.
     probabilities: float32 (n, classes), as the model answered, dequantized.
+    self_test_failed: image ids that a phone's self-test failed; of what a phone shared only.
     """
 
     facts: RecordingFacts
     image_ids: npt.NDArray[np.str_]
     truth: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float32]
+    self_test_failed: tuple[str, ...] = ()
 
     def save(self, json_path: Path) -> None:
         """Write both files; the JSON last, since a recording exists only if it does."""

@@ -32,8 +32,14 @@ def whole_bundle(folder: Path, recipe: Recipe = INT8) -> Path:
 @cache
 def _made(recipe: Recipe) -> Path:
     folder = samples().folder / "bundles" / recipe.name
+    write_bundle(folder, samples().described[recipe.name], recipe)
+    return folder
+
+
+def write_bundle(folder: Path, described: Path, recipe: Recipe) -> None:
+    """Publish a described file of the tiny model, as `recipe` made it, in `folder`, a new one."""
     folder.mkdir(parents=True)
-    shutil.copyfile(samples().described[recipe.name], folder / MODEL_FILE)
+    shutil.copyfile(described, folder / MODEL_FILE)
     (folder / "labels.txt").write_text(LABELS.text(), encoding="utf-8")
     recipe.save(folder / "recipe.json")
     found = inspect_file(folder / MODEL_FILE)
@@ -57,7 +63,6 @@ def _made(recipe: Recipe) -> Path:
     files = make_goldens(folder, manifest)
     manifest.model_copy(update={"files": manifest.files | files}).save(folder / MANIFEST_FILE)
     verdict(folder, Outcome.passed)
-    return folder
 
 
 def verdict(folder: Path, outcome: Outcome, model_sha256: str | None = None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,13 +14,21 @@ from pipeline.android.install import install
 from pipeline.android.project import AndroidProject
 from pipeline.contract.verdict import Outcome
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
-from tests.android.bundles import HOSTILE, Hostile, verdict, whole_bundle
+from tests.android.bundles import HOSTILE, Hostile, edit_json, verdict, whole_bundle
 from tests.commands import Call
 from tests.commands import call as call
 from tests.export.samples import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = "gradle/libs.versions.toml"
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.android.project import AndroidProject
+with AndroidProject(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -88,6 +98,68 @@ def test_what_a_verdict_came_to_decides_the_exit_code(
     verdict(bundle, Outcome.inconclusive)
     with pytest.raises(Inconclusive, match="not pass"):
         install(bundle, project)
+
+
+def test_a_broken_check_is_named_with_what_was_measured(
+    project: AndroidProject, bundle: Path
+) -> None:
+    verdict(bundle, Outcome.failed)
+    edit_json(
+        bundle / "verdict.json",
+        lambda value: value["checks"][0].update(
+            value=0.944444, unit="share", comparison=">=", threshold=0.95
+        ),
+    )
+    with pytest.raises(GateFailed) as failed:
+        install(bundle, project)
+    assert failed.value.got == "example: 0.9444 share, asked >= 0.95"
+
+
+def start_install(bundle: Path, project: AndroidProject) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "android", "install", bundle, "--project", project.root],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_second_process_that_installs_is_refused(project: AndroidProject, bundle: Path) -> None:
+    held = subprocess.Popen(
+        [sys.executable, "-c", HOLD, project.root],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert held.stdout is not None
+    assert held.stdout.readline() == "held\n"
+    second = start_install(bundle, project)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 3
+    assert "another `pipeline android install` is writing to this project" in said
+    assert not project.model.exists()
+    # A killed process holds nothing.
+    held.kill()
+    held.communicate(timeout=60)
+    third = start_install(bundle, project)
+    third.communicate(timeout=60)
+    assert third.returncode == 0
+    assert contents(project.model) == contents(bundle)
+
+
+def test_of_two_processes_at_once_one_installs_whole(
+    project: AndroidProject, bundle: Path, tmp_path: Path
+) -> None:
+    other = whole_bundle(tmp_path / "other", RECIPES[0])
+    both = [start_install(one, project) for one in (bundle, other)]
+    said = [one.communicate(timeout=60)[1] for one in both]
+    codes = [one.returncode for one in both]
+    assert set(codes) <= {0, 3}, said
+    assert 0 in codes, said
+    assert contents(project.model) in [
+        contents(one) for one, code in zip((bundle, other), codes, strict=True) if code == 0
+    ]
+    assert [path.name for path in project.model.parent.iterdir()] == ["model"]
 
 
 def test_an_interrupted_install_is_cleared_away(project: AndroidProject, bundle: Path) -> None:

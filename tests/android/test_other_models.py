@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +12,20 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE
-from pipeline.contract.choices import RuntimeName
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest, FileEntry
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.verdict import Outcome
-from pipeline.errors import EnvironmentProblem
 from pipeline.export.goldens import make_goldens
 from pipeline.export.metadata_writer import write_metadata
-from pipeline.runtimes.android_host import AndroidHost, find_host
+from pipeline.runtimes.android_host import AndroidHost
 from pipeline.tflite.inspect import inspect_file
 from tests.android.bundles import verdict
+from tests.android.host import self_test
 from tests.export.samples import ABOUT
 
 pytestmark = pytest.mark.android
-PROJECT = Path(__file__).resolve().parents[2] / "android_demo"
-
-
-@pytest.fixture(scope="module")
-def host() -> AndroidHost:
-    try:
-        return find_host(RuntimeName.android, PROJECT)
-    except EnvironmentProblem as error:
-        pytest.skip(f"{error.what}: {error.next_step}")
 
 
 def network(image: ImageContract, classes: int) -> bytes:
@@ -135,23 +123,7 @@ def test_the_goldens_of_any_model_pass(
     labels = Labels(names=tuple(f"class-{i}" for i in range(classes)))
     bundle(tmp_path, image, labels)
     recording = tmp_path / "recording.json"
-    done = subprocess.run(
-        [
-            host.java,
-            "-cp",
-            os.pathsep.join(host.class_path),
-            f"-Djava.library.path={host.library_path}",
-            host.main,
-            "selftest",
-            str(tmp_path),
-            str(recording),
-        ],
-        env={**os.environ, "LD_LIBRARY_PATH": host.shim},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = self_test(host, tmp_path, recording)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All 8 goldens agree with the host." in done.stdout
     shared = json.loads(recording.read_text(encoding="utf-8"))

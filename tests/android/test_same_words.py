@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.android.project import AndroidProject
-from pipeline.contract.choices import RuntimeName
-from pipeline.errors import EnvironmentProblem
-from pipeline.runtimes.android_host import AndroidHost, find_host
-from tests.android.bundles import HOSTILE, Hostile, whole_bundle
+from pipeline.contract.bundle import MANIFEST_FILE
+from pipeline.runtimes.android_host import AndroidHost
+from tests.android.bundles import HOSTILE, Hostile, edit_json, whole_bundle
+from tests.android.host import PROJECT, run_java
 from tests.export.samples import RECIPES, samples
 
 pytestmark = pytest.mark.android
-PROJECT = AndroidProject(Path(__file__).resolve().parents[2] / "android_demo")
-
-
-@pytest.fixture(scope="module")
-def host() -> AndroidHost:
-    try:
-        return find_host(RuntimeName.android, PROJECT.root)
-    except EnvironmentProblem as error:
-        pytest.skip(f"{error.what}: {error.next_step}")
+PROMISED = AndroidProject(PROJECT).promised_runtime()
 
 
 def check(host: AndroidHost, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            host.java,
-            "-cp",
-            os.pathsep.join(host.class_path),
-            "pipeline.core.CheckModelKt",
-            str(folder),
-            PROJECT.promised_runtime(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_java(host, "pipeline.core.CheckModelKt", folder, PROMISED)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -49,6 +28,25 @@ def test_a_whole_bundle_is_let_through(tmp_path: Path, host: AndroidHost, recipe
     done = check(host, whole_bundle(tmp_path / "bundle", recipe))  # type: ignore[arg-type]
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Proven model: 3 classes, ")
+
+
+def test_the_app_asks_for_no_more_than_it_uses(tmp_path: Path, host: AndroidHost) -> None:
+    folder = whole_bundle(tmp_path / "bundle")
+
+    def other_evidence(verdict: dict[str, Any]) -> None:
+        verdict["schema_version"] += 1
+        for check in verdict["checks"]:
+            check["evidence"] = {"kind": "count", "found": 3, "of": [1, {"more": None}]}
+
+    def other_search(manifest: dict[str, Any]) -> None:
+        manifest["schema_version"] += 1
+        manifest.pop("ladder", None)
+        manifest["search"] = [{"steps": ["ranges"], "agreement": 0.99}]
+
+    edit_json(folder / "verdict.json", other_evidence)
+    edit_json(folder / MANIFEST_FILE, other_search)
+    done = check(host, folder)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)

@@ -143,6 +143,13 @@ def test_one_file_of_a_phone_is_a_recording(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.probabilities, loaded.probabilities)
 
 
+def test_what_a_phone_s_self_test_failed_is_kept(tmp_path: Path) -> None:
+    failed = ["b" * 64, "c" * 64]
+    loaded = Recording.load(written(tmp_path, json.dumps(inline(self_test_failed=failed))))
+    assert loaded.self_test_failed == tuple(failed)
+    assert Recording.load(written(tmp_path, json.dumps(inline()))).self_test_failed == ()
+
+
 def test_a_value_beyond_float32_is_left_to_the_gate(tmp_path: Path) -> None:
     rows = [[1e300, 0.2, 0.1], [0.1, 0.8, 0.1]]
     loaded = Recording.load(written(tmp_path, json.dumps(inline(probabilities=rows))))

@@ -78,18 +78,18 @@ class Record(request: JsonObject) {
     }
 
     private fun answer(index: Int, photo: ByteArray, classifier: Classifier, kept: OutputStream?) {
-        val levels = classifier.levels(photo)
-        if (answers.isEmpty() && engine == null) repeat(WARM_UP) { classifier.classifyLevels(levels) }
-        val classified = classifier.classifyLevels(levels)
+        val pixels = classifier.pixels(photo)
+        if (answers.isEmpty() && engine == null) repeat(WARM_UP) { classifier.classifyPixels(pixels) }
+        val classified = classifier.classifyPixels(pixels)
         val description = classifier.description
-        var pixels: String? = null
+        var decodedSha256: String? = null
         if (kept != null) {
-            val input = description.image.inputTensor(levels, description.input)
+            val input = description.image.inputTensor(pixels, description.input)
             kept.write(ByteArray(input.remaining()).also { input.get(it) })
-            pixels = Upright.of(photo, classifier.decoder, description.image.maxImagePx).sha256
+            decodedSha256 = Upright.of(photo, classifier.decoder, description.image.maxImagePx).sha256
         }
         val latencyMs = (classifier.engine as? ProcessEngine)?.latencyMs ?: classified.inferenceMs
-        answers += Answer(index, classified.probabilities, latencyMs, pixels)
+        answers += Answer(index, classified.probabilities, latencyMs, decodedSha256)
     }
 
     private fun result(description: ModelDescription, sha256: String, version: String) = buildJsonObject {

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,6 +88,33 @@ int bionic_mutex_init(void *mutex, const pthread_mutexattr_t *attributes) {
     return failure;
 }
 EXPORT(bionic_mutex_init, pthread_mutex_init);
+
+/*
+ * XNNPACK is built here as for phones, and asks for 32 bytes of alignment; its AVX-512 kernels, which
+ * it takes where the processor has them, load 64 bytes aligned. glibc gives no more than what was
+ * asked for, and such a load ends the process.
+ */
+#define WIDEST_LOAD_BYTES 64
+static size_t aligned_for_loads(size_t alignment) {
+    return alignment < WIDEST_LOAD_BYTES ? WIDEST_LOAD_BYTES : alignment;
+}
+
+void *bionic_memalign(size_t alignment, size_t size) {
+    return memalign(aligned_for_loads(alignment), size);
+}
+EXPORT(bionic_memalign, memalign);
+
+int bionic_posix_memalign(void **into, size_t alignment, size_t size) {
+    /* A refusal stays one: no power of two, or no multiple of a pointer's size. */
+    if (alignment == 0 || alignment % sizeof(void *) || alignment & (alignment - 1)) return EINVAL;
+    return posix_memalign(into, aligned_for_loads(alignment), size);
+}
+EXPORT(bionic_posix_memalign, posix_memalign);
+
+void *bionic_aligned_alloc(size_t alignment, size_t size) {
+    return aligned_alloc(aligned_for_loads(alignment), size);
+}
+EXPORT(bionic_aligned_alloc, aligned_alloc);
 
 /* Functions that glibc does not have, or has under another name. */
 int *bionic_errno(void) { return &errno; }

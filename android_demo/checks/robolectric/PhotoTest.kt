@@ -91,7 +91,7 @@ class PhotoTest {
     }
 
     @Test
-    fun aPhoneWithoutCameraAppIsTold() {
+    fun aMissingCameraAppIsSaid() {
         val activity = phone.ready().get()
         shadowOf(phone.app).checkActivities(true)
         phone.press(activity, R.id.take)

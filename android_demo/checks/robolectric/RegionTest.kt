@@ -59,8 +59,8 @@ class RegionTest {
         RegionDecoderStandIn.regions.clear()
         BitmapDecoder().open(photo, 100_000_000L).use { source ->
             assertEquals(8000 to 6000, source.widthPx to source.heightPx)
-            val levels = Resize(256, 256).levels(source, Orientation.UPRIGHT)
-            assertTrue("the photo is not flat", levels.toSet().size > 50)
+            val pixels = Resize(256, 256).pixels(source, Orientation.UPRIGHT)
+            assertTrue("the photo is not flat", pixels.toSet().size > 50)
         }
         val regions = RegionDecoderStandIn.regions
         assertTrue("$regions go back", regions.zipWithNext().all { (one, next) -> one.bottom <= next.top })

@@ -6,6 +6,7 @@ import android.net.Uri
 import java.io.ByteArrayOutputStream
 import java.io.OutputStream
 import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import org.junit.Assert.assertEquals
@@ -17,6 +18,8 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.GraphicsMode
 import pipeline.core.Outcome
 import pipeline.core.PhotoDecoder
+import pipeline.core.PhotoProblem
+import pipeline.core.PhotoRefusal
 import pipeline.core.PixelSource
 
 /** The self-test's screen: the goldens' verdict on this phone, and the recording's ways out. */
@@ -43,30 +46,44 @@ class SelfTestTest {
         val activity = phone.startSelfTest().get()
         assertEquals(activity.getString(R.string.failed), phone.headline(activity))
         assertTrue(phone.words(activity), "goldens differ" in phone.words(activity))
-        assertFalse("a failed test hands no recording over", activity.findViewById<android.view.View>(R.id.hand_over).isShown)
         val failed = phone.children(activity, R.id.goldens).map { it.contentDescription.toString() }
             .filter { ", ${activity.getString(R.string.golden_failed)}." in it }
-        assertTrue("$failed", failed.any { "grey levels off" in it })
+        assertTrue("$failed", failed.any { "of 255" in it })
     }
 
     @Test
     fun theRecordingIsShared() {
-        val activity = phone.startSelfTest().get()
-        phone.press(activity, R.id.share)
-        phone.waitFor("the chooser") { shadowOf(activity).peekNextStartedActivity() != null }
-        val chooser = shadowOf(activity).nextStartedActivity
-        assertEquals(Intent.ACTION_CHOOSER, chooser.action)
-        @Suppress("DEPRECATION")
-        val sent: Intent = chooser.getParcelableExtra(Intent.EXTRA_INTENT)!!
-        assertEquals(Intent.ACTION_SEND, sent.action)
-        @Suppress("DEPRECATION")
-        val uri: Uri = sent.getParcelableExtra(Intent.EXTRA_STREAM)!!
-        val text = activity.contentResolver.openInputStream(uri)!!.use { it.readBytes().toString(Charsets.UTF_8) }
+        val text = shared(phone.startSelfTest().get())
         assertEquals(report().recording, text)
         val fields = Json.parseToJsonElement(text).jsonObject
         assertEquals("recording", fields.getValue("kind").jsonPrimitive.content)
         assertEquals(phone.goldens.modelSha256, fields.getValue("model_sha256").jsonPrimitive.content)
+        assertEquals(0, fields.getValue("self_test_failed").jsonArray.size)
         System.getProperty("screens")?.let { java.io.File(it, "recording.json").writeText(text) }
+    }
+
+    @Test
+    fun theRecordingOfAFailedTestIsSharedToo() {
+        phone.installWith(Swapping(BitmapDecoder())) { it }
+        val text = shared(phone.startSelfTest().get())
+        assertEquals(Outcome.FAIL, report().outcome)
+        assertEquals(report().recording, text)
+        val fields = Json.parseToJsonElement(text).jsonObject
+        val goldens = phone.goldens.goldens
+        assertEquals(goldens.map { it.sha256 }, fields.getValue("image_ids").jsonArray.map { it.jsonPrimitive.content })
+        val failed = goldens.zip(report().results).filterNot { (_, result) -> result.passed }.map { (golden, _) -> golden.sha256 }
+        assertTrue("some goldens are not grey", failed.isNotEmpty())
+        assertEquals(failed, fields.getValue("self_test_failed").jsonArray.map { it.jsonPrimitive.content })
+        System.getProperty("screens")?.let { java.io.File(it, "recording-failed.json").writeText(text) }
+    }
+
+    @Test
+    fun whereNothingIsAnsweredNothingIsHandedOver() {
+        phone.installWith(Refusing) { it }
+        val activity = phone.startSelfTest().get()
+        assertEquals(activity.getString(R.string.failed), phone.headline(activity))
+        assertFalse(activity.findViewById<android.view.View>(R.id.hand_over).isShown)
+        assertFalse(activity.findViewById<android.view.View>(R.id.latency).isShown)
     }
 
     @Test
@@ -99,6 +116,20 @@ class SelfTestTest {
         assertEquals(activity.getString(R.string.not_saved), phone.text(activity, R.id.note))
     }
 
+    /** Presses the button; returns what the app that is shared with reads. */
+    private fun shared(activity: Activity): String {
+        phone.press(activity, R.id.share)
+        phone.waitFor("the chooser") { shadowOf(activity).peekNextStartedActivity() != null }
+        val chooser = shadowOf(activity).nextStartedActivity
+        assertEquals(Intent.ACTION_CHOOSER, chooser.action)
+        @Suppress("DEPRECATION")
+        val sent: Intent = chooser.getParcelableExtra(Intent.EXTRA_INTENT)!!
+        assertEquals(Intent.ACTION_SEND, sent.action)
+        @Suppress("DEPRECATION")
+        val uri: Uri = sent.getParcelableExtra(Intent.EXTRA_STREAM)!!
+        return activity.contentResolver.openInputStream(uri)!!.use { it.readBytes().toString(Charsets.UTF_8) }
+    }
+
     private fun report() = (phone.app.selfTest.state.value as SelfTestState.Done).report
 }
 
@@ -116,4 +147,10 @@ internal class Swapping(private val decoder: PhotoDecoder) : PhotoDecoder {
             }
         }
     }
+}
+
+/** Reads no photo at all. */
+private object Refusing : PhotoDecoder {
+    override fun open(photo: ByteArray, maxImagePx: Long): PixelSource =
+        throw PhotoRefusal(PhotoProblem.DAMAGED, "no decoder")
 }

@@ -13,7 +13,7 @@ import java.util.zip.CRC32
  */
 enum class PhotoFormat {
     JPEG {
-        override fun isWhole(photo: ByteArray) = JpegWalk(photo).reachesEnd()
+        override fun isWhole(photo: ByteArray) = JpegMarkers(photo).reachesEnd()
     },
     PNG {
         override fun isWhole(photo: ByteArray) = isWholePng(photo)
@@ -52,8 +52,8 @@ enum class PhotoFormat {
 
 private const val UNSIGNED = 0xffffffffL
 
-/** Walks the markers of a JPEG (ITU T.81, annex B) to its end of image. */
-private class JpegWalk(private val photo: ByteArray) {
+/** Follows the markers of a JPEG (ITU T.81, annex B) to its end of image. */
+private class JpegMarkers(private val photo: ByteArray) {
     private var at = 2
     private var scanned = false
 

@@ -38,7 +38,7 @@ internal class PhotoSession(
         val name = UUID.randomUUID().toString()
         val mine = begin(name)
         worker.run({
-            val bytes = attempt { store.keep(name, source) }
+            val bytes = catching { store.keep(name, source) }
             done()
             bytes.then { answer(mine, name, it) }
         }) { finish(mine, it) }
@@ -92,18 +92,18 @@ internal class PhotoSession(
 
     // On the worker from here on, but for finish.
 
-    private fun again(mine: Int, name: String, known: Answer?): Attempt<PhotoState> {
-        val bytes = store.read(name) ?: return Attempt.Done(PhotoState.None)
-        return attempt { model.onWorker() }.then { loaded ->
+    private fun again(mine: Int, name: String, known: Answer?): StepResult<PhotoState> {
+        val bytes = store.read(name) ?: return StepResult.Done(PhotoState.None)
+        return catching { model.onWorker() }.then { loaded ->
             if (known?.modelSha256 == loaded.bundle.modelSha256) {
-                attempt { PhotoState.Answered(name, Preview.of(bytes), known) }
+                catching { PhotoState.Answered(name, Preview.of(bytes), known) }
             } else {
                 answer(mine, name, bytes)
             }
         }
     }
 
-    private fun answer(mine: Int, name: String, bytes: ByteArray): Attempt<PhotoState> = attempt {
+    private fun answer(mine: Int, name: String, bytes: ByteArray): StepResult<PhotoState> = catching {
         val loaded = model.onWorker()
         val preview = Preview.of(bytes)
         if (preview != null) worker.post { look(mine, name, preview) }
@@ -119,11 +119,11 @@ internal class PhotoSession(
         if (mine == request) state.value = PhotoState.Working(name, preview)
     }
 
-    private fun finish(mine: Int, outcome: Attempt<PhotoState>) {
+    private fun finish(mine: Int, outcome: StepResult<PhotoState>) {
         if (mine != request) return
         state.value = when (outcome) {
-            is Attempt.Done -> outcome.value
-            is Attempt.Failed -> PhotoState.Failed(outcome.reason)
+            is StepResult.Done -> outcome.value
+            is StepResult.Failed -> PhotoState.Failed(outcome.reason)
         }
     }
 
@@ -135,26 +135,26 @@ internal class PhotoSession(
     }
 }
 
-/** Holds what an attempt gave, or why it gave nothing. */
-private sealed class Attempt<out T> {
-    class Done<T>(val value: T) : Attempt<T>()
+/** Holds what a step gave, or why it gave nothing. */
+private sealed class StepResult<out T> {
+    class Done<T>(val value: T) : StepResult<T>()
 
-    class Failed(val reason: Reason) : Attempt<Nothing>()
+    class Failed(val reason: Reason) : StepResult<Nothing>()
 
-    fun <R> then(next: (T) -> Attempt<R>): Attempt<R> = when (this) {
+    fun <R> then(next: (T) -> StepResult<R>): StepResult<R> = when (this) {
         is Done -> next(value)
         is Failed -> this
     }
 }
 
-private fun <T> attempt(block: () -> T): Attempt<T> = try {
-    Attempt.Done(block())
+private fun <T> catching(block: () -> T): StepResult<T> = try {
+    StepResult.Done(block())
 } catch (failed: PhotoFailed) {
-    Attempt.Failed(Reason.Photo(failed.failure))
+    StepResult.Failed(Reason.Photo(failed.failure))
 } catch (refusal: PhotoRefusal) {
-    Attempt.Failed(Reason.Photo(PhotoFailure.of(refusal.problem)))
+    StepResult.Failed(Reason.Photo(PhotoFailure.of(refusal.problem)))
 } catch (refusal: Refusal) {
-    Attempt.Failed(Reason.Model(refusal.message.orEmpty()))
+    StepResult.Failed(Reason.Model(refusal.message.orEmpty()))
 } catch (_: OutOfMemoryError) {
-    Attempt.Failed(Reason.Photo(PhotoFailure.of(PhotoProblem.NO_MEMORY)))
+    StepResult.Failed(Reason.Photo(PhotoFailure.of(PhotoProblem.NO_MEMORY)))
 }

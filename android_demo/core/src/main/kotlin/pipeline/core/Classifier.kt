@@ -27,21 +27,21 @@ class Classifier(
         val start = System.nanoTime()
         decoder.open(photo, description.image.maxImagePx).use { source ->
             val opened = System.nanoTime()
-            val levels = resize.levels(source, Orientation.of(photo))
-            return answer(levels, decodeMs = ms(start, opened), preparedFrom = opened)
+            val pixels = resize.pixels(source, Orientation.of(photo))
+            return answer(pixels, decodeMs = ms(start, opened), preparedFrom = opened)
         }
     }
 
-    /** Returns the grey levels of an encoded photo, RGB, rows first, at the model's size. */
-    fun levels(photo: ByteArray): ByteArray =
-        decoder.open(photo, description.image.maxImagePx).use { resize.levels(it, Orientation.of(photo)) }
+    /** Returns the resized pixels of an encoded photo, uint8 RGB, rows first, at the model's size. */
+    fun pixels(photo: ByteArray): ByteArray =
+        decoder.open(photo, description.image.maxImagePx).use { resize.pixels(it, Orientation.of(photo)) }
 
-    /** Classifies grey levels that [levels] returned. */
-    fun classifyLevels(levels: ByteArray): Classification =
-        answer(levels, decodeMs = 0.0, preparedFrom = System.nanoTime())
+    /** Classifies resized pixels that [pixels] returned. */
+    fun classifyPixels(pixels: ByteArray): Classification =
+        answer(pixels, decodeMs = 0.0, preparedFrom = System.nanoTime())
 
-    private fun answer(levels: ByteArray, decodeMs: Double, preparedFrom: Long): Classification {
-        val input = description.image.inputTensor(levels, description.input)
+    private fun answer(pixels: ByteArray, decodeMs: Double, preparedFrom: Long): Classification {
+        val input = description.image.inputTensor(pixels, description.input)
         val prepared = System.nanoTime()
         val output = engine.run(input)
         val answered = System.nanoTime()

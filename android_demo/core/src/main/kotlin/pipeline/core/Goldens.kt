@@ -8,7 +8,7 @@ import kotlinx.serialization.json.jsonPrimitive
  * Holds one photo with what the host made of it.
  *
  * [pixelsSha256] is of the decoded, upright RGB bytes; [tensorSha256] of the model's input as
- * fed; [cellMeans] are the mean grey levels, R, G, B, of a 4 x 4 grid over the resized picture.
+ * fed; [cellMeans] are the mean R, G and B, 0 to 255, of a 4 x 4 grid over the resized pixels.
  */
 class Golden(
     val file: String,

@@ -164,8 +164,8 @@ class ModelDescription(
             return null
         }
 
-        private fun need(holds: Boolean, otherwise: String) {
-            if (!holds) throw Damaged(otherwise)
+        private fun need(condition: Boolean, otherwise: String) {
+            if (!condition) throw Damaged(otherwise)
         }
 
         private fun unreadable(error: Exception) =

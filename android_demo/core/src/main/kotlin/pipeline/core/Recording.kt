@@ -11,7 +11,9 @@ class RecordedAnswer(val imageSha256: String, val probabilities: FloatArray, val
 
 /**
  * Writes what the app answered to the goldens as the JSON that
- * `pipeline parity --reference BUNDLE --candidate FILE` reads.
+ * `pipeline parity --reference BUNDLE --candidate FILE` reads. [failedSha256] are the goldens that
+ * this device's own self-test failed, those it could not answer among them: a photo may be prepared
+ * differently and still be answered within the tolerance.
  */
 class Recording(
     private val bundle: Bundle,
@@ -19,6 +21,7 @@ class Recording(
     private val engine: Engine,
     private val host: String,
     private val answers: List<RecordedAnswer>,
+    private val failedSha256: List<String>,
 ) {
     private val latenciesMs = answers.map { it.latencyMs }
 
@@ -40,7 +43,16 @@ class Recording(
         put("latency_ms_p90", Latency.percentile(latenciesMs, 90.0))
         putJsonArray("image_ids") { answers.forEach { add(it.imageSha256) } }
         putJsonArray("probabilities") {
-            answers.forEach { answer -> addJsonArray { answer.probabilities.forEach { add(it) } } }
+            answers.forEach { answer -> addJsonArray { answer.probabilities.forEach { add(finite(it)) } } }
         }
+        putJsonArray("self_test_failed") { failedSha256.forEach { add(it) } }
     }.toString()
+
+    // JSON has neither NaN nor infinity; the host reads a number beyond float32 as infinity.
+    private fun finite(probability: Float): Number =
+        if (probability.isNaN() || probability.isInfinite()) BEYOND_FLOAT32 else probability
+
+    private companion object {
+        const val BEYOND_FLOAT32 = 1e39
+    }
 }

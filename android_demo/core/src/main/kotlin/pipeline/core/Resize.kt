@@ -4,7 +4,7 @@ import kotlin.math.ceil
 import kotlin.math.floor
 
 /**
- * Resizes a photo to whole grey levels: bilinear, half-pixel centres, no antialiasing, float32,
+ * Resizes a photo to uint8 RGB pixels: bilinear, half-pixel centres, no antialiasing, float32,
  * columns before rows, rounded half to even.
  *
  * The formula is TensorFlow's ResizeBilinear with half_pixel_centers, which the image contract
@@ -12,13 +12,13 @@ import kotlin.math.floor
  * so only the rows and columns that are needed are kept, whatever the size of the photo.
  */
 class Resize(private val heightPx: Int, private val widthPx: Int) {
-    /** Returns RGB grey levels, rows first, of the upright photo: heightPx * widthPx * 3 bytes. */
-    fun levels(source: PixelSource, orientation: Orientation): ByteArray {
+    /** Returns the resized pixels, uint8 RGB, rows first, of the upright photo: heightPx * widthPx * 3 bytes. */
+    fun pixels(source: PixelSource, orientation: Orientation): ByteArray {
         val swaps = orientation.swapsAxes
         val rows = Taps(heightPx, if (swaps) source.widthPx else source.heightPx)
         val columns = Taps(widthPx, if (swaps) source.heightPx else source.widthPx)
         val grid = Grid(source, orientation, if (swaps) columns else rows, if (swaps) rows else columns)
-        val levels = ByteArray(heightPx * widthPx * CHANNELS)
+        val pixels = ByteArray(heightPx * widthPx * CHANNELS)
         var place = 0
         for (y in 0 until heightPx) {
             for (x in 0 until widthPx) {
@@ -29,11 +29,11 @@ class Resize(private val heightPx: Int, private val widthPx: Int) {
                 for (shift in CHANNEL_SHIFTS) {
                     val top = lerp(channel(topLeft, shift), channel(topRight, shift), columns.weight[x])
                     val bottom = lerp(channel(bottomLeft, shift), channel(bottomRight, shift), columns.weight[x])
-                    levels[place++] = Math.rint(lerp(top, bottom, rows.weight[y]).toDouble()).toInt().toByte()
+                    pixels[place++] = Math.rint(lerp(top, bottom, rows.weight[y]).toDouble()).toInt().toByte()
                 }
             }
         }
-        return levels
+        return pixels
     }
 
     private fun channel(pixel: Int, shift: Int): Float = (pixel shr shift and 0xff).toFloat()

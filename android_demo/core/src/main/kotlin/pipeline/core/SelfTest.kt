@@ -17,7 +17,10 @@ class GoldenResult(
     val inferenceMs: Double?,
 )
 
-/** Holds a finished self-test; [recording] is the JSON to hand back, null unless all answered. */
+/**
+ * Holds a finished self-test. [recording] is the JSON to hand back, of every golden that was answered,
+ * whatever the outcome; it and the latencies are null where none was.
+ */
 class SelfTestReport(
     val outcome: Outcome,
     val sentence: String,
@@ -34,7 +37,8 @@ class SelfTestReport(
  * Where a golden's pixels are the host's, its input tensor must be too, byte for byte. A JPEG
  * decoder may be a level off; then the resized picture must agree in the mean of each cell. The
  * probabilities must agree within the bundle's tolerance either way, by name. At least one
- * golden must decode exactly, or nothing proves the preparation.
+ * golden must decode exactly, or nothing proves the preparation. A golden that is prepared
+ * differently is answered all the same: the host needs to see what comes of it.
  */
 class SelfTest(
     private val bundle: Bundle,
@@ -53,106 +57,113 @@ class SelfTest(
             )
         }
         if (goldens.modelSha256 != bundle.modelSha256) {
-            return failed("The goldens belong to another model.", emptyList())
+            return SelfTestReport(Outcome.FAIL, "The goldens belong to another model.", emptyList(), null, null, null)
         }
-        val results = mutableListOf<GoldenResult>()
-        val answers = mutableListOf<RecordedAnswer>()
-        val latenciesMs = mutableListOf<Double>()
-        goldens.goldens.forEachIndexed { i, golden ->
+        val checked = goldens.goldens.mapIndexed { i, golden ->
             progress(i, goldens.goldens.size)
-            results += check(golden, goldens, answers, latenciesMs)
+            check(golden, goldens)
         }
         progress(goldens.goldens.size, goldens.goldens.size)
-        val broken = results.filterNot { it.passed }
-        if (broken.isNotEmpty()) {
-            return failed("${broken.size} of ${results.size} goldens differ: ${broken.first().sentence}", results)
-        }
-        if (results.none { it.decodedExactly }) {
-            return failed("This device decodes none of the photos as the host did, so nothing proves how it prepares them.", results)
-        }
-        val inexact = results.count { !it.decodedExactly }
-        val note = if (inexact == 0) "" else " Its JPEG decoder gives slightly other pixels for $inexact of them."
+        val results = checked.map { it.result }
+        val answers = checked.mapNotNull { it.answer }
+        val latenciesMs = checked.flatMap { it.latenciesMs }
+        val failure = failure(results)
         return SelfTestReport(
-            Outcome.PASS,
-            "All ${results.size} goldens agree with the host.$note",
+            if (failure == null) Outcome.PASS else Outcome.FAIL,
+            failure ?: agreement(results),
             results,
-            Latency.percentile(latenciesMs, 50.0),
-            Latency.percentile(latenciesMs, 90.0),
-            Recording(bundle, goldens, classifier.engine, host, answers).json(),
+            latenciesMs.ifEmpty { null }?.let { Latency.percentile(it, 50.0) },
+            latenciesMs.ifEmpty { null }?.let { Latency.percentile(it, 90.0) },
+            answers.ifEmpty { null }?.let {
+                Recording(bundle, goldens, classifier.engine, host, it, failed(checked)).json()
+            },
         )
     }
 
-    private fun check(
-        golden: Golden,
-        goldens: Goldens,
-        answers: MutableList<RecordedAnswer>,
-        latenciesMs: MutableList<Double>,
-    ): GoldenResult {
-        fun broken(sentence: String, exact: Boolean = false, difference: Float? = null, ms: Double? = null) =
-            GoldenResult(golden.file, golden.about, false, sentence, exact, difference, ms)
+    private fun failure(results: List<GoldenResult>): String? {
+        val broken = results.filterNot { it.passed }
+        return when {
+            broken.isNotEmpty() -> "${broken.size} of ${results.size} goldens differ: ${broken.first().sentence}"
+            results.none { it.decodedExactly } ->
+                "This device decodes none of the photos as the host did, so nothing proves how it prepares them."
+            else -> null
+        }
+    }
+
+    // Where none decodes exactly, each of them is unproven.
+    private fun failed(checked: List<Checked>): List<String> =
+        checked.filter { !it.result.passed || checked.none { one -> one.result.decodedExactly } }.map { it.golden.sha256 }
+
+    private fun agreement(results: List<GoldenResult>): String {
+        val inexact = results.count { !it.decodedExactly }
+        val note = if (inexact == 0) "" else " Its JPEG decoder gives slightly other pixels for $inexact of them."
+        return "All ${results.size} goldens agree with the host.$note"
+    }
+
+    private fun check(golden: Golden, goldens: Goldens): Checked {
+        fun unanswered(sentence: String) =
+            Checked(golden, GoldenResult(golden.file, golden.about, false, sentence, false, null, null), null, emptyList())
 
         val photo = try {
             files.read("${Goldens.FOLDER}/${golden.file}")
         } catch (_: FileNotFoundException) {
-            return broken("${golden.file} is missing.")
+            return unanswered("${golden.file} is missing.")
         }
-        if (Hash.of(photo) != golden.sha256) return broken("${golden.file} was changed.")
-        val levels: ByteArray
-        val exact: Boolean
-        try {
-            val seen = Upright.of(photo, classifier.decoder, bundle.description.image.maxImagePx)
-            if (seen.widthPx != golden.widthPx || seen.heightPx != golden.heightPx) {
-                return broken(
-                    "${golden.file} comes out as ${seen.widthPx} x ${seen.heightPx} pixels, " +
-                        "not ${golden.widthPx} x ${golden.heightPx}.",
-                )
-            }
-            exact = seen.sha256 == golden.pixelsSha256
-            levels = classifier.levels(photo)
+        if (Hash.of(photo) != golden.sha256) return unanswered("${golden.file} was changed.")
+        return try {
+            val decoded = Upright.of(photo, classifier.decoder, bundle.description.image.maxImagePx)
+            answered(golden, goldens, decoded, classifier.pixels(photo))
         } catch (refusal: PhotoRefusal) {
-            return broken("${golden.file} cannot be decoded: ${refusal.detail}.")
+            unanswered("${golden.file} cannot be decoded: ${refusal.detail}.")
         }
-        val description = bundle.description
-        if (exact) {
-            val tensor = Hash.of(description.image.inputTensor(levels, description.input))
-            if (tensor != golden.tensorSha256) {
-                return broken("${golden.file} is prepared differently: the model's input is not the host's.", exact)
-            }
-        } else {
-            val off = CellMeans.largestDifference(levels, description.image, golden.cellMeans)
-            if (off > goldens.nearLevels) {
-                return broken("${golden.file} looks different: up to %.1f grey levels off.".format(off))
-            }
-        }
-        val runs = List(REPEATS) { classifier.classifyLevels(levels) }
-        val probabilities = runs.last().probabilities
-        val timesMs = runs.map { it.inferenceMs }
-        latenciesMs += timesMs
-        answers += RecordedAnswer(golden.sha256, probabilities, Latency.percentile(timesMs, 50.0))
-        val differences = description.labels.names.mapIndexed { i, name ->
-            abs(probabilities[i] - (golden.probabilities[name] ?: Float.NaN))
-        }
-        // NaN compares as neither: only a difference known to be small passes.
-        val worst = differences.indices.maxByOrNull { if (differences[it].isNaN()) Float.MAX_VALUE else differences[it] }!!
-        val ms = Latency.percentile(timesMs, 50.0)
-        if (!(differences[worst] <= goldens.tolerance)) {
-            val name = description.labels.names[worst]
-            return broken(
-                "${golden.file} is answered differently: $name is %.3f, not %.3f.".format(
-                    probabilities[worst], golden.probabilities[name] ?: Float.NaN,
-                ),
-                exact, differences[worst], ms,
-            )
-        }
-        val how = if (exact) "Same pixels, same input" else "Pixels nearly the same"
-        return GoldenResult(
-            golden.file, golden.about, true,
-            "$how; largest difference %.4f.".format(differences[worst]), exact, differences[worst], ms,
-        )
     }
 
-    private fun failed(sentence: String, results: List<GoldenResult>) =
-        SelfTestReport(Outcome.FAIL, sentence, results, null, null, null)
+    private fun answered(golden: Golden, goldens: Goldens, decoded: Upright, pixels: ByteArray): Checked {
+        val exact = decoded.sha256 == golden.pixelsSha256
+        val runs = List(REPEATS) { classifier.classifyPixels(pixels) }
+        val probabilities = runs.last().probabilities
+        val timesMs = runs.map { it.inferenceMs }
+        val ms = Latency.percentile(timesMs, 50.0)
+        val names = bundle.description.labels.names
+        val differences = names.mapIndexed { i, name -> abs(probabilities[i] - (golden.probabilities[name] ?: Float.NaN)) }
+        // NaN compares as neither: only a difference known to be small passes.
+        val worst = differences.indices.maxByOrNull { if (differences[it].isNaN()) Float.MAX_VALUE else differences[it] }!!
+        val problem = preparationProblem(golden, goldens, decoded, pixels)
+            ?: if (differences[worst] <= goldens.tolerance) {
+                null
+            } else {
+                "${golden.file} is answered differently: ${names[worst]} is %.3f, not %.3f.".format(
+                    probabilities[worst], golden.probabilities[names[worst]] ?: Float.NaN,
+                )
+            }
+        val how = if (exact) "Same pixels, same input" else "Pixels nearly the same"
+        val sentence = problem ?: "$how; largest difference %.4f.".format(differences[worst])
+        val result = GoldenResult(golden.file, golden.about, problem == null, sentence, exact, differences[worst], ms)
+        return Checked(golden, result, RecordedAnswer(golden.sha256, probabilities, ms), timesMs)
+    }
+
+    private fun preparationProblem(golden: Golden, goldens: Goldens, decoded: Upright, pixels: ByteArray): String? {
+        if (decoded.widthPx != golden.widthPx || decoded.heightPx != golden.heightPx) {
+            return "${golden.file} comes out as ${decoded.widthPx} x ${decoded.heightPx} pixels, " +
+                "not ${golden.widthPx} x ${golden.heightPx}."
+        }
+        val description = bundle.description
+        if (decoded.sha256 == golden.pixelsSha256) {
+            val tensor = Hash.of(description.image.inputTensor(pixels, description.input))
+            if (tensor == golden.tensorSha256) return null
+            return "${golden.file} is prepared differently: the model's input is not the host's."
+        }
+        val off = CellMeans.largestDifference(pixels, description.image, golden.cellMeans)
+        if (off <= goldens.nearLevels) return null
+        return "${golden.file} looks different: the mean colour of a part is off by up to %.1f of 255.".format(off)
+    }
+
+    private class Checked(
+        val golden: Golden,
+        val result: GoldenResult,
+        val answer: RecordedAnswer?,
+        val latenciesMs: List<Double>,
+    )
 
     companion object {
         /** How often each golden is answered, so that the latency is of a warm model. */

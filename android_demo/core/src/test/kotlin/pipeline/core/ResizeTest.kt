@@ -9,8 +9,8 @@ import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
 class ResizeTest {
-    private fun levels(source: PixelSource, height: Int, width: Int, orientation: Orientation = Orientation.UPRIGHT) =
-        Resize(height, width).levels(source, orientation)
+    private fun pixels(source: PixelSource, height: Int, width: Int, orientation: Orientation = Orientation.UPRIGHT) =
+        Resize(height, width).pixels(source, orientation)
 
     private fun channel(pixel: Int, i: Int): Int = pixel shr (16 - 8 * i) and 0xff
 
@@ -37,11 +37,11 @@ class ResizeTest {
     }
 
     @Test
-    fun `levels follow the formula at any size`() {
+    fun `pixels follow the formula at any size`() {
         for ((width, height) in listOf(7 to 5, 64 to 64, 33 to 97, 200 to 31, 1 to 1, 2 to 9)) {
             val picture = colorful(width, height)
             val expected = naive(picture, 32, 48)
-            val got = levels(picture, 32, 48)
+            val got = pixels(picture, 32, 48)
             for (i in expected.indices) {
                 val level = got[i].toInt() and 0xff
                 assertTrue(abs(level - expected[i]) <= 0.501, "$width x $height, value $i: $level, ${expected[i]}")
@@ -52,7 +52,7 @@ class ResizeTest {
     @Test
     fun `a picture of the model's size stays as it is`() {
         val picture = colorful(40, 24)
-        val got = levels(picture, 24, 40)
+        val got = pixels(picture, 24, 40)
         var place = 0
         for (y in 0 until 24) {
             for (x in 0 until 40) {
@@ -64,7 +64,7 @@ class ResizeTest {
     @Test
     fun `halves are rounded to even`() {
         // Two columns become one in the middle: (a + b) / 2.
-        fun middle(a: Int, b: Int) = levels(Picture(2, 1) { _, x -> if (x == 0) a else b }, 1, 1)[2].toInt() and 0xff
+        fun middle(a: Int, b: Int) = pixels(Picture(2, 1) { _, x -> if (x == 0) a else b }, 1, 1)[2].toInt() and 0xff
         assertEquals(0, middle(0, 1))
         assertEquals(2, middle(1, 2))
         assertEquals(2, middle(2, 3))
@@ -75,13 +75,13 @@ class ResizeTest {
     fun `only the two nearest pixels count, so a line between them vanishes`() {
         val lined = Picture(64, 64) { _, x -> if (x % 8 == 0) 0xffffff else 0 }
         // Eight source columns for each target: antialiasing would leave a level of 32.
-        assertTrue(levels(lined, 8, 8).all { it.toInt() == 0 })
+        assertTrue(pixels(lined, 8, 8).all { it.toInt() == 0 })
     }
 
     @Test
     fun `every orientation is undone before the resize`() {
         val upright = colorful(13, 7)
-        val expected = levels(upright, 32, 32)
+        val expected = pixels(upright, 32, 32)
         fun stored(width: Int, height: Int, pixel: (Int, Int) -> Int) = Picture(width, height, pixel)
         val turned = mapOf(
             1 to stored(13, 7) { y, x -> upright.at(y, x) },
@@ -96,7 +96,7 @@ class ResizeTest {
         )
         for ((exif, picture) in turned) {
             val orientation = Orientation.entries.single { it.exif == exif }
-            assertContentEquals(expected, levels(picture, 32, 32, orientation), "orientation $exif")
+            assertContentEquals(expected, pixels(picture, 32, 32, orientation), "orientation $exif")
         }
     }
 
@@ -104,7 +104,7 @@ class ResizeTest {
     fun `rows are asked for in order, at most once, and only those that are needed`() {
         for (orientation in Orientation.entries) {
             val picture = colorful(600, 800)
-            levels(picture, 32, 32, orientation)
+            pixels(picture, 32, 32, orientation)
             assertEquals(picture.asked.sorted().distinct(), picture.asked, orientation.name)
             assertTrue(picture.asked.size <= 64, "${picture.asked.size} rows")
         }
@@ -113,7 +113,7 @@ class ResizeTest {
     @Test
     fun `a photo of 48 megapixels needs 512 of its rows`() {
         val picture = Picture(8000, 6000) { y, x -> (y + x) and 0xff }
-        levels(picture, 256, 256)
+        pixels(picture, 256, 256)
         assertTrue(picture.asked.size <= 512)
     }
 }

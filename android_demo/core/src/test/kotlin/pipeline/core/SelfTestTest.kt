@@ -9,6 +9,7 @@ import kotlin.test.assertNotNull
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
 import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
@@ -46,17 +47,17 @@ class SelfTestTest {
     private fun golden(file: String): Golden {
         val photo = photos.getValue(file)
         val upright = Upright.of(photo, PlainDecoder(), 10_000)
-        val levels = Resize(8, 8).levels(PlainDecoder().open(photo, 10_000), Orientation.UPRIGHT)
-        val share = (levels[0].toInt() and 0xff) / 255f
+        val pixels = Resize(8, 8).pixels(PlainDecoder().open(photo, 10_000), Orientation.UPRIGHT)
+        val share = (pixels[0].toInt() and 0xff) / 255f
         val cells = List(16) { cell ->
             List(3) { i ->
                 val places = (0 until 4).map { (cell / 4 * 2 + it / 2) * 8 + cell % 4 * 2 + it % 2 }
-                places.map { levels[it * 3 + i].toInt() and 0xff }.average()
+                places.map { pixels[it * 3 + i].toInt() and 0xff }.average()
             }
         }
         return Golden(
             file, Hash.of(photo), "a picture", upright.widthPx, upright.heightPx, upright.sha256,
-            Hash.of(levels), cells, mapOf("A" to share, "B" to 1 - share),
+            Hash.of(pixels), cells, mapOf("A" to share, "B" to 1 - share),
         )
     }
 
@@ -89,11 +90,29 @@ class SelfTestTest {
         golden.file, golden.sha256, golden.about, width, golden.heightPx, golden.pixelsSha256, tensor, golden.cellMeans, probabilities,
     )
 
-    private fun assertFails(report: SelfTestReport, words: String) {
+    /** Asserts a failure whose recording holds the answers to [answered] and blames [failed], both files. */
+    private fun assertFails(
+        report: SelfTestReport,
+        words: String,
+        answered: Collection<String> = photos.keys,
+        failed: Collection<String> = photos.keys,
+    ): JsonObject {
         assertEquals(Outcome.FAIL, report.outcome)
         assertTrue(words in report.sentence, report.sentence)
-        assertNull(report.recording)
+        val fields = Json.parseToJsonElement(report.recording!!).jsonObject
+        assertEquals(hashes(answered), texts(fields, "image_ids"))
+        assertEquals(hashes(failed), texts(fields, "self_test_failed"))
+        assertEquals(answered.size, rows(fields).size)
+        assertTrue(report.latencyMsP50!! <= report.latencyMsP90!!)
+        return fields
     }
+
+    private fun hashes(files: Collection<String>) = files.map { Hash.of(photos.getValue(it)) }
+
+    private fun texts(fields: JsonObject, key: String) = fields.getValue(key).jsonArray.map { it.jsonPrimitive.content }
+
+    private fun rows(fields: JsonObject) =
+        fields.getValue("probabilities").jsonArray.map { row -> row.jsonArray.map { it.jsonPrimitive.content.toFloat() } }
 
     @Test
     fun `goldens that agree pass, with latencies, progress and a recording`() {
@@ -119,19 +138,21 @@ class SelfTestTest {
         assertEquals("2", text("count"))
         assertEquals("2", text("threads"))
         assertEquals("a test", text("host"))
-        assertEquals(photos.values.map(Hash::of), fields.getValue("image_ids").jsonArray.map { it.jsonPrimitive.content })
-        val rows = fields.getValue("probabilities").jsonArray.map { row -> row.jsonArray.map { it.jsonPrimitive.content.toFloat() } }
+        assertEquals(hashes(photos.keys), texts(fields, "image_ids"))
+        assertEquals(emptyList(), texts(fields, "self_test_failed"))
         val expected = photos.keys.map { golden(it).probabilities.getValue("A") + 1e-7f }
-        assertEquals(expected, rows.map { it[0] })
+        assertEquals(expected, rows(fields).map { it[0] })
     }
 
     @Test
-    fun `a decoder with swapped channels fails`() =
-        assertFails(run(PlainDecoder { it.and(0xff).shl(16) or it.and(0xff00) or (it ushr 16) }), "grey levels off")
+    fun `a decoder with swapped channels fails`() {
+        assertFails(run(PlainDecoder { it.and(0xff).shl(16) or it.and(0xff00) or (it ushr 16) }), "of 255")
+    }
 
     @Test
-    fun `other input from the same pixels fails`() =
+    fun `other input from the same pixels fails`() {
         assertFails(run(change = { changed(it, tensor = "0".repeat(64)) }), "the model's input is not the host's")
+    }
 
     @Test
     fun `a decoder that is nearly the same passes where another golden is exact`() {
@@ -150,14 +171,34 @@ class SelfTestTest {
     }
 
     @Test
-    fun `where nothing decodes exactly nothing is proven`() =
+    fun `where nothing decodes exactly nothing is proven`() {
         assertFails(run(PlainDecoder { if (it and 0xff < 255) it + 1 else it }), "decodes none of the photos as the host did")
+    }
 
     @Test
     fun `another answer fails, and NaN is another answer`() {
-        assertFails(run(engine = ByteEngine { it * 0.9f }), "is answered differently")
-        assertFails(run(engine = ByteEngine { Float.NaN }), "is answered differently")
+        val other = { share: Float -> if (share < 0.5f) share + 0.1f else share - 0.1f }
+        val fields = assertFails(run(engine = ByteEngine(other)), "is answered differently")
+        assertEquals(photos.keys.map { other(golden(it).probabilities.getValue("A")) }, rows(fields).map { it[0] })
         assertEquals(Outcome.PASS, run(engine = ByteEngine { it + 0.009f }).outcome, "within the tolerance")
+        val broken = assertFails(run(engine = ByteEngine { Float.NaN }), "is answered differently")
+        assertEquals(List(2) { Float.POSITIVE_INFINITY }, rows(broken).map { it[0] })
+    }
+
+    @Test
+    fun `a recording without answers is none`() {
+        val report = run(store = emptyMap())
+        assertEquals(Outcome.FAIL, report.outcome)
+        assertNull(report.recording)
+        assertNull(report.latencyMsP50)
+    }
+
+    @Test
+    fun `what is prepared differently is answered all the same`() {
+        val report = run(change = { changed(it, tensor = "0".repeat(64)) })
+        assertEquals(listOf(0f, 0f), report.results.map { it.largestDifference })
+        assertEquals(listOf(false, false), report.results.map { it.passed })
+        assertTrue(report.results.all { it.inferenceMs != null })
     }
 
     @Test
@@ -170,13 +211,19 @@ class SelfTestTest {
 
     @Test
     fun `a golden that is missing, changed or of another size fails`() {
-        assertFails(run(store = photos - "two.jpg"), "two.jpg is missing")
-        assertFails(run(store = photos + ("one.jpg" to photos.getValue("two.jpg"))), "one.jpg was changed")
+        assertFails(run(store = photos - "two.jpg"), "two.jpg is missing", listOf("one.jpg"), listOf("two.jpg"))
+        val swapped = photos + ("one.jpg" to photos.getValue("two.jpg"))
+        assertFails(run(store = swapped), "one.jpg was changed", listOf("two.jpg"), listOf("one.jpg"))
         assertFails(run(change = { changed(it, width = it.widthPx + 1) }), "comes out as 11 x 9 pixels, not 12 x 9")
     }
 
     @Test
-    fun `goldens of another model fail`() = assertFails(run(modelSha256 = "n".repeat(64)), "belong to another model")
+    fun `goldens of another model fail, and are not answered`() {
+        val report = run(modelSha256 = "n".repeat(64))
+        assertEquals(Outcome.FAIL, report.outcome)
+        assertTrue("belong to another model" in report.sentence, report.sentence)
+        assertNull(report.recording)
+    }
 
     @Test
     fun `without goldens there is nothing to check, which is no pass`() {

@@ -15,32 +15,32 @@ class SmallPartsTest {
     private fun tensor(type: ElementType, scale: Float = 0f, zeroPoint: Int = 0) =
         TensorSpec("image", listOf(1, 1, 2, 3), type, scale, zeroPoint)
 
-    private val levels = byteArrayOf(0, 1, 127, 128.toByte(), 254.toByte(), 255.toByte())
+    private val pixels = byteArrayOf(0, 1, 127, 128.toByte(), 254.toByte(), 255.toByte())
 
     @Test
-    fun `a uint8 input takes the levels as they are`() {
-        val fed = image().inputTensor(levels, tensor(ElementType.UINT8, 0.007843138f, 128))
-        assertContentEquals(levels, ByteArray(6).also { fed.get(it) })
+    fun `a uint8 input takes the pixels as they are`() {
+        val fed = image().inputTensor(pixels, tensor(ElementType.UINT8, 0.007843138f, 128))
+        assertContentEquals(pixels, ByteArray(6).also { fed.get(it) })
     }
 
     @Test
     fun `a float input is normalized in float32`() {
-        val fed = image(120f, 64f).inputTensor(levels, tensor(ElementType.FLOAT32))
+        val fed = image(120f, 64f).inputTensor(pixels, tensor(ElementType.FLOAT32))
         for (level in listOf(0, 1, 127, 128, 254, 255)) assertEquals((level - 120f) / 64f, fed.getFloat())
     }
 
     @Test
     fun `an int8 input is rounded half to even and clipped`() {
-        // With std 1 and scale 2 the steps are halves of the levels: 0, 0.5, 63.5, 64, 127, 127.5.
-        val fed = image(0f, 1f).inputTensor(levels, tensor(ElementType.INT8, 2f))
+        // With std 1 and scale 2 the steps are halves of the values: 0, 0.5, 63.5, 64, 127, 127.5.
+        val fed = image(0f, 1f).inputTensor(pixels, tensor(ElementType.INT8, 2f))
         assertContentEquals(byteArrayOf(0, 0, 64, 64, 127, 127), ByteArray(6).also { fed.get(it) })
-        val low = image(255f, 1f).inputTensor(levels, tensor(ElementType.INT8, 1f, 5))
+        val low = image(255f, 1f).inputTensor(pixels, tensor(ElementType.INT8, 1f, 5))
         assertEquals(-128, low.get(0))
         assertEquals(5, low.get(5))
     }
 
     @Test
-    fun `another number of levels is refused`() {
+    fun `another number of values is refused`() {
         assertFailsWith<IllegalArgumentException> { image().inputTensor(ByteArray(5), tensor(ElementType.UINT8)) }
     }
 
