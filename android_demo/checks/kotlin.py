@@ -59,7 +59,8 @@ def compile_kotlin(
     def make(classes: Path) -> None:
         step.run(
             [
-                *JVM, *_class_sharing(java, compiler), "-cp", class_path(compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
+                *JVM, *_class_sharing(java, compiler),
+                "-cp", class_path(compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
                 *options, "-cp", class_path(libraries), "-d", classes, *sources,
             ]
         )  # fmt: skip

@@ -41,7 +41,7 @@ def test_the_host_says_which_answer_differs(tmp_path: Path, host: AndroidHost, c
     assert shared.self_test_failed == (goldens[1]["sha256"],)
     judged = call("parity", "--reference", bundle, "--candidate", recording, "--json")
     assert judged.code == 1
-    checks = {check["name"]: check for check in judged.json()["checks"]}
+    checks = {check["name"]: check for check in judged.json()["verdict"]["checks"]}
     difference = checks["largest_probability_difference"]
     assert difference["outcome"] == "fail"
     assert difference["value"] == pytest.approx(MOVED, abs=0.05)
