@@ -72,7 +72,8 @@ def judge_goldens(reference: Recording, candidate: Recording, *, tolerance: floa
     figures["tolerance"] = tolerance
     checks = validity_checks("reference", pair.reference)
     checks += validity_checks("candidate", pair.candidate)
-    if all(check.outcome is not Outcome.failed for check in checks):
+    checks.append(_self_test_check(candidate))
+    if all(check.outcome is not Outcome.failed for check in checks[:-1]):
         checks.append(_difference_check(pair, tolerance))
         clear = _margins(pair) > 2 * tolerance
         if clear.any():
@@ -94,6 +95,20 @@ def _same_model(reference: Recording, candidate: Recording) -> None:
             got=f"model sha256 {got} (the recording)",
             next_step="install this bundle with `pipeline android install`, and record it again",
         )
+
+
+def _self_test_check(candidate: Recording) -> Check:
+    """Check that the device found no golden that it prepares otherwise; its answers may be near."""
+    failed = candidate.self_test_failed
+    return compare(
+        "goldens_failed_on_device",
+        Gate.numbers,
+        len(failed),
+        "==",
+        0,
+        unit="goldens",
+        evidence={"kind": "golden_self_test", "image_ids": [*failed]},
+    )
 
 
 def _difference_check(pair: Pair, tolerance: float) -> Check:

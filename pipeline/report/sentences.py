@@ -179,8 +179,11 @@ def _golden_choice(e: Mapping[str, Any]) -> str:
     )
 
 
+_SHOWN_APART = ("kind", "expected", "found", "undecided")
+
+
 def _comparison(e: Mapping[str, Any]) -> str:
-    more = {key: value for key, value in e.items() if key not in ("kind", "expected", "found")}
+    more = {key: value for key, value in e.items() if key not in _SHOWN_APART}
     text = f"expected {plain(e['expected'])}, found {plain(e['found'])}"
     return f"{text} ({plain(more)})" if more else text
 
@@ -251,6 +254,10 @@ SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "critical_recall": _critical_recall,
     "golden_difference": _golden_difference,
     "golden_choice": _golden_choice,
+    "golden_self_test": lambda e: (
+        "prepared otherwise on the device: "
+        + joined([str(one)[:_SHOWN_ID] for one in e["image_ids"]], "no golden")
+    ),
     "comparison": _comparison,
     "not_measured": lambda e: f"not measured: {_reason(e['reason'])}",
     "file_size": lambda e: f"{counted(e['size_bytes'], 'byte')}",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.dataset import Split
 from pipeline.contract.recipe import Io, Quantize, Recipe, Step
-from pipeline.runtimes.native import TFLITE_SUPPORT_ENV
+from pipeline.export.int8.request import QuantizeAnswer, image_files
+from pipeline.export.metadata_writer import write_metadata
 from pipeline.tflite.flatbuffer import read_file, text, unpack
 from pipeline.tflite.graph import operator_name
 from tests.android.bundles import write_bundle
-from tests.export.samples import LABELS, entries, int8_request, samples
+from tests.export.samples import ABOUT, IMAGE, LABELS, int8_request, samples
 
 
 def mixed_bundle(folder: Path, scratch: Path) -> Path:
@@ -21,28 +22,18 @@ def mixed_bundle(folder: Path, scratch: Path) -> Path:
         io=Io.uint8,
         representative_count=6,
         steps=(Step.ranges, Step.bias_correction, Step.mixed_precision),
-        float16_layers=_convolutions(samples().folder / "none.tflite"),
+        float16_layers=_convolutions(samples().folder / "float32.tflite"),
     )
     quantized, described = scratch / "quantized.tflite", scratch / "described.tflite"
-    run_child(
+    dataset = samples().dataset
+    images = image_files(dataset.of(Split.train), dataset)
+    ask_child(
         "pipeline.export.int8.quantize:quantize_child",
-        int8_request(samples().folder, recipe, quantized, entries(samples().dataset, Split.train)),
+        int8_request(samples().folder, recipe, quantized, images),
+        QuantizeAnswer,
         log=scratch / "quantize.log",
     )
-    run_child(
-        "tests.export.samples:describe_child",
-        {
-            "files": [
-                {
-                    "model": str(quantized),
-                    "out": str(described),
-                    "labels": LABELS.model_dump(mode="json"),
-                    "io": str(recipe.io),
-                }
-            ]
-        },
-        env=TFLITE_SUPPORT_ENV,
-    )
+    write_metadata(quantized, described, image=IMAGE, labels=LABELS, io=recipe.io, about=ABOUT)
     write_bundle(folder, described, recipe)
     return folder
 

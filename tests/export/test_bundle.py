@@ -55,15 +55,6 @@ def rebuild(
     return build(request, run, staging, report=report)
 
 
-def test_the_metadata_has_the_models_version_and_no_author_that_nobody_named(
-    built: Case, samples: Samples
-) -> None:
-    found = built.bundle.inspection.metadata
-    assert found is not None
-    assert found.version == sha256_file(samples.models["good"])[:12]
-    assert found.author == ""
-
-
 def test_a_bundle_holds_what_its_manifest_lists_and_passes_its_checks(
     built: Case, samples: Samples
 ) -> None:
@@ -137,7 +128,7 @@ def test_a_search_says_what_it_tried_and_which_it_chose(searched: BuiltBundle) -
     assert manifest.recipe.repair is Repair.max
     assert chosen.size_bytes < manifest.files["model.tflite"].size_bytes
     passing = [trial for trial in trials if trial.meets_target]
-    assert chosen.passed or not passing
+    assert chosen.meets_target or not passing
     eight_bits = [trial for trial in trials if not trial.float16_layers]
     assert chosen.mean_difference <= min(r.mean_difference for r in passing or eight_bits)
     # The training split has 18 images, 6 of which calibrate.

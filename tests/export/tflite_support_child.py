@@ -9,11 +9,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from pipeline.contract.about import About, stored_input_range
 from pipeline.contract.base import Frozen
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.recipe import Io
-from pipeline.export.metadata_writer import About, stored_range
 from pipeline.progress import Report
 from pipeline.runtimes.native import prepare_tflite_support
 
@@ -85,7 +85,7 @@ def write(request: WriteRequest, report: Report) -> Written:
         norm_std=[image.std] * channels,
         color_space_type=schema.ColorSpaceType.RGB,
     )
-    low, high = stored_range(image, request.io)
+    low, high = stored_input_range(image, request.io)
     input_md.min_values, input_md.max_values = [low] * channels, [high] * channels
     with tempfile.TemporaryDirectory() as folder:
         files = [("labels.txt", labels.text(), None)]

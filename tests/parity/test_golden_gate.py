@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,7 @@ def test_probabilities_are_taken_by_name() -> None:
 def test_equal_answers_pass_with_their_evidence() -> None:
     verdict = judged(np.array(ANSWERS))
     assert verdict.passed
-    assert len(verdict.checks) == 10
+    assert len(verdict.checks) == 11
     assert not any("accuracy" in check.name for check in verdict.checks)
     assert check_of(verdict, "largest_probability_difference").value == 0.0
     choice = check_of(verdict, "goldens_chosen_differently")
@@ -156,3 +158,12 @@ def test_a_recording_of_something_else_is_refused_by_name(
 ) -> None:
     with pytest.raises(BadInput, match=words):
         judge_goldens(REFERENCE, phone(**changes), tolerance=TOLERANCE)
+
+
+def test_a_golden_that_a_device_prepares_otherwise_fails_though_its_answer_is_near() -> None:
+    rows = np.array(ANSWERS)
+    image = REFERENCE.image_ids[0]
+    candidate = replace(phone(rows), self_test_failed=(str(image),))
+    verdict = judge_goldens(REFERENCE, candidate, tolerance=TOLERANCE)
+    assert [check.name for check in verdict.broken()] == ["goldens_failed_on_device"]
+    assert verdict.broken()[0].evidence["image_ids"] == [str(image)]

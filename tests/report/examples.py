@@ -18,7 +18,7 @@ FAILED = Check(
     name="critical_recall_drop:MEL",
     gate=Gate.task,
     outcome=Outcome.failed,
-    evidence={"kind": "text", "text": "12 images fewer"},
+    evidence={"kind": "comparison", "expected": 44, "found": 32},
     value=0.2,
     unit="share",
     comparison="<=",

@@ -58,7 +58,7 @@ def test_each_check_is_one_case_with_its_numbers() -> None:
     failure = failed.find("failure")
     assert failure is not None
     assert failure.get("message") == "critical recall drop: MEL: 20.00%, asked for ≤ 1.72%"
-    assert failure.text == "12 images fewer"
+    assert failure.text == "expected 44, found 32"
     assert undecided.find("error") is not None
 
 
@@ -75,10 +75,13 @@ def test_nothing_checked_is_red() -> None:
 
 def test_markup_and_control_characters_are_escaped() -> None:
     nasty = FAILED.model_copy(
-        update={"name": '<a b="&">', "evidence": {"kind": "text", "text": "]]>\x00\x1b[31m\ud800"}}
+        update={
+            "name": '<a b="&">',
+            "evidence": {"kind": "comparison", "expected": "]]>\x00\x1b[31m\ud800", "found": 1},
+        }
     )
     case = next(parse(render_junit({"<x>": verdict(nasty)})).iter("testcase"))
     assert case.get("name") == '<a b="&">'
     failure = case.find("failure")
     assert failure is not None
-    assert failure.text == "]]>\ufffd\ufffd[31m\ufffd"
+    assert failure.text == "expected ]]>\ufffd\ufffd[31m\ufffd, found 1"

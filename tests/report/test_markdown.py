@@ -38,7 +38,7 @@ def test_markdown_has_a_row_for_each_check_and_says_by_how_much() -> None:
     lines = text.split("\n")
     assert lines[0] == "# int8-uint8: fail"
     assert "| task | critical recall drop: MEL | 20.00% | ≤ 1.72% | Failed |" in lines
-    assert "- **Failed: critical recall drop: MEL.** 12 images fewer" in lines
+    assert "- **Failed: critical recall drop: MEL.** expected 44, found 32" in lines
     assert "| MEL (critical) | 58 | 76.00% | 56.00% |" in lines
     assert NOTICE in text
     assert text.endswith("*\n")
@@ -46,7 +46,10 @@ def test_markdown_has_a_row_for_each_check_and_says_by_how_much() -> None:
 
 def test_a_label_with_markup_cannot_break_out_of_the_table() -> None:
     nasty = FAILED.model_copy(
-        update={"name": "drop:a|b<script>", "evidence": {"kind": "text", "text": "x\n| y"}}
+        update={
+            "name": "drop:a|b<script>",
+            "evidence": {"kind": "comparison", "expected": "x\n| y", "found": 1},
+        }
     )
     lines = render_markdown({"parity": verdict(nasty)}).split("\n")
     assert sum(line.startswith(r"| task | drop: a\|b\<script\>") for line in lines) == 1

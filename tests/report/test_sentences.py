@@ -99,9 +99,9 @@ def test_a_gain_that_chance_explains_is_said_wherever_the_check_is_shown() -> No
 
 def test_an_undecided_check_says_why() -> None:
     reason = {"kind": "too_few_images", "found": 3, "needed": 5, "of": "MEL"}
-    evidence = {"kind": "text", "text": "as it is", "undecided": reason}
+    evidence = {"kind": "comparison", "expected": 1, "found": 2, "undecided": reason}
     assert sentence(check(evidence)) == (
-        "undecided, 3 images of MEL, fewer than the 5 needed: as it is"
+        "undecided, 3 images of MEL, fewer than the 5 needed: expected 1, found 2"
     )
     missing = {"kind": "not_measured", "reason": {"kind": "no_images_of_class", "label": "MEL"}}
     assert sentence(check(missing)) == "not measured: no image is labelled MEL"

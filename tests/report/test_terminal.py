@@ -17,7 +17,7 @@ from pipeline.report.terminal import (
 from tests.report.examples import FAILED, OPEN, PASSED, verdict
 from tests.report.test_debug_page import layer, report
 from tests.report.test_html import full_report
-from tests.report.test_search import LADDER, NO_SEARCH, manifest
+from tests.report.test_search import NO_SEARCH, SEARCH, manifest
 from tests.report.test_sentences import TOLERANCE, accuracy
 
 
@@ -47,7 +47,7 @@ def test_a_tolerance_is_shown_as_asked_and_applied() -> None:
 
 
 def test_a_search_is_a_row_a_trial() -> None:
-    table = search_table(manifest(LADDER), "int8")
+    table = search_table(manifest(SEARCH), "int8")
     assert table is not None
     shown = rows(table)
     assert shown[0][0] == "int8: int8 repair: what was tried"

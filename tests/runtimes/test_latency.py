@@ -73,7 +73,7 @@ def test_images_are_timed_alone_after_decoding_has_ended(
 ) -> None:
     slow = Slow()
     monkeypatch.setattr(litert, "RUNTIME", replace(litert.RUNTIME, open=lambda _: slow))
-    asked = request(RuntimeName.litert, samples().described["none"], timed=5)
+    asked = request(RuntimeName.litert, samples().described["float32"], timed=5)
     out = tmp_path / "answers.npz"
     before = threading.active_count()
     answer_child(ChildRequest(**dict(asked), out=out), silent)
@@ -97,9 +97,9 @@ def test_which_images_are_timed_is_fixed_and_never_more_than_there_are() -> None
     ("runtime", "model"),
     [
         (RuntimeName.keras, "good"),
-        (RuntimeName.litert, "none"),
-        (RuntimeName.task_library, "none"),
-        (RuntimeName.mediapipe, "none"),
+        (RuntimeName.litert, "float32"),
+        (RuntimeName.task_library, "float32"),
+        (RuntimeName.mediapipe, "float32"),
     ],
 )
 def test_every_runtime_is_timed_the_same_way(runtime: RuntimeName, model: str) -> None:

@@ -31,7 +31,7 @@ def nodes_child(request: InferenceRequest, report: Report) -> Nodes:
     return Nodes(litert=names(LITERT), reference=names(REFERENCE))
 
 
-@pytest.mark.parametrize(("name", "apart"), [("none", 1e-5), ("int8-uint8", 1.1 / 256)])
+@pytest.mark.parametrize(("name", "apart"), [("float32", 1e-5), ("int8-uint8", 1.1 / 256)])
 def test_reference_kernels_answer_as_xnnpack_does(name: str, apart: float) -> None:
     litert = answers(RuntimeName.litert, samples().described[name], timed_inferences=2)
     reference = answers(RuntimeName.litert_reference, samples().described[name], timed_inferences=2)
@@ -40,7 +40,7 @@ def test_reference_kernels_answer_as_xnnpack_does(name: str, apart: float) -> No
 
 
 def test_no_delegate_runs_and_one_thread() -> None:
-    request = inference(RuntimeName.litert_reference, samples().described["none"], [])
+    request = inference(RuntimeName.litert_reference, samples().described["float32"], [])
     nodes = ask_child(f"{__name__}:nodes_child", request, Nodes)
     assert "DELEGATE" in nodes.litert
     assert "DELEGATE" not in nodes.reference

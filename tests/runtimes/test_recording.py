@@ -214,7 +214,7 @@ def test_a_recording_is_made_again_when_what_decides_it_changes(
         return Answers(rows, np.arange(count), np.ones(2), {})
 
     monkeypatch.setattr(pipeline.runtimes.ask, "ask", answer)
-    model = samples().described["none"]
+    model = samples().described["float32"]
     request = RecordRequest(
         runtime=RuntimeName.litert,
         model=model,

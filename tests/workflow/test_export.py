@@ -237,4 +237,4 @@ def test_the_metadata_gives_the_models_own_version_and_author(run: RunDir, tmp_p
     assert about is not None
     assert (about.version, about.author) == ("7.1", "A. Author")
     plain = ExportJob(source(), FLOAT16, EASY).build_request().about
-    assert plain.version == source().sha256[:12]
+    assert (plain.version, plain.author) == (source().sha256[:12], "")

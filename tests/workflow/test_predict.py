@@ -57,6 +57,7 @@ def beside(folder: Path, file: Path, named: str, labels: Labels = LABELS) -> Pat
         image=IMAGE,
         labels=labels,
         recipe="default",
+        backbone="mobilenet_v2",
         width=1.0,
         weights="none",
         training={},

@@ -16,10 +16,10 @@ from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
-from pipeline.parity.judge import judge
+from pipeline.parity.judge import judge_recordings as judge
 from pipeline.parity.thresholds import Thresholds
 from pipeline.runtimes.recording import Recording
-from pipeline.workflow.export import Exported, instead
+from pipeline.workflow.exported import Exported, recommendation
 from pipeline.workflow.report import gather, write_report
 from tests.commands import Call
 from tests.export.samples import ABOUT
@@ -224,9 +224,9 @@ def test_a_report_that_cannot_be_written_is_an_environment_refusal(run: RunDir, 
 
 def test_a_damaged_bundle_is_not_offered_instead_of_a_refused_one(run: RunDir) -> None:
     asked = Recipe(quantize=Quantize.int8)
-    assert "ship float16" in instead(run, asked, "a" * 64)
+    assert "ship float16" in recommendation(run, asked, "a" * 64)
     (run.bundle("float16") / VERDICT_FILE).write_text("{", encoding="utf-8")
-    assert instead(run, asked, "a" * 64).startswith("pipeline export --quantize float16")
+    assert recommendation(run, asked, "a" * 64).startswith("pipeline export --quantize float16")
     with pytest.raises(BadInput):
         Verdict.load(run.bundle("float16") / VERDICT_FILE)
 
