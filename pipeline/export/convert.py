@@ -11,12 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract.hashing import sha256_bytes, sha256_file
+from pipeline.classifier.open import open_classifier
+from pipeline.classifier.spec import spec_of_image
+from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.progress import ProgressEvent, Report
-from pipeline.runtimes.keras_file import load_keras
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "probability"
@@ -40,19 +41,20 @@ def convert_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """
     model_path, recipe = Path(request["model"]), Recipe.model_validate(request["recipe"])
     image = ImageContract.model_validate(request["image"])
-    if (found := sha256_file(model_path)) != request["model_sha256"]:
+    spec = spec_of_image(model_path, image, request["classes"])
+    if spec.sha256 != request["model_sha256"]:
         raise BadInput(
             "the model file changed while it was being exported",
             where=str(model_path),
             expected=f"sha256 {request['model_sha256']}",
-            got=f"sha256 {found}",
+            got=f"sha256 {spec.sha256}",
         )
     steps = _Steps(report, total=4)
     steps.begin("load the model")
-    model = load_keras(model_path, image=image, classes=request["classes"])
+    classifier = open_classifier(spec)
     with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
         steps.begin("freeze")
-        _save_frozen(model, image, folder)
+        _save_frozen(classifier.concrete_function(image.input_shape), folder)
         steps.begin("convert")
         data = _convert(folder, recipe)
     steps.begin("write")
@@ -61,20 +63,21 @@ def convert_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     return {"sha256": sha256_bytes(data), "size_bytes": len(data)}
 
 
-def _save_frozen(model: Any, image: ImageContract, folder: str) -> None:
+def _save_frozen(concrete: Any, folder: str) -> None:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
 
-    shape = tf.TensorSpec(image.input_shape, tf.float32, name=INPUT_NAME)
-    concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(shape)
+    (shape,) = concrete.structured_input_signature[0]
     frozen = convert_variables_to_constants_v2(concrete)
     module = tf.Module()
     module.__call__ = tf.function(
         lambda image: {OUTPUT_NAME: frozen(image)[0]}, input_signature=[shape]
     )
-    tf.saved_model.save(module, folder, signatures=module.__call__)
+    # EfficientNet's activation has a gradient of its own, which refers to variables that are gone.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures=module.__call__, options=options)
 
 
 def _convert(folder: str, recipe: Recipe) -> bytes:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.classifier.spec import model_sha256
 from pipeline.contract.choices import RuntimeName
-from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
@@ -65,7 +65,7 @@ def answer_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """
     image = ImageContract.model_validate(request["image"])
     model, name = Path(request["model"]), RuntimeName(request["runtime"])
-    found = sha256_file(model)
+    found = model_sha256(model)
     if found != request["model_sha256"]:
         raise BadInput(
             "the model file changed while it was being used",

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.child import run_child
+from pipeline.classifier.spec import model_sha256 as hash_model
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.contract.hashing import sha256_file, sha256_json
+from pipeline.contract.hashing import sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import package_versions
@@ -251,6 +252,6 @@ def _ask_android(
 
 def _hash_model(model: Path) -> str:
     try:
-        return sha256_file(model)
+        return hash_model(model)
     except OSError as error:
         raise BadInput("cannot read the model file", where=str(model), got=str(error)) from error

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.classifier.open import open_classifier
+from pipeline.classifier.spec import spec_of_image
 from pipeline.contract.image import ImageContract
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import normalize
-from pipeline.runtimes.keras_file import load_keras
 
 
 class Keras:
-    """Run a `.keras` file on the CPU, several images at a time."""
+    """Run a Keras model of any form on the CPU, several images at a time."""
 
     batch = 16
 
@@ -23,16 +24,15 @@ class Keras:
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        self._model = load_keras(model, image=image, classes=labels)
+        self._classifier = open_classifier(spec_of_image(model, image, labels))
         self._image = image
         # The first call traces and compiles; it is not an inference time.
         self.answer([np.zeros((image.height_px, image.width_px, image.channels), np.uint8)])
 
     def close(self) -> None:
         """Let go of the model."""
-        del self._model
+        del self._classifier
 
     def answer(self, levels: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Return float32 (len(levels), classes)."""
-        values = normalize(np.stack(levels), self._image)
-        return np.asarray(self._model.predict_on_batch(values), dtype=np.float32)
+        return self._classifier.predict(normalize(np.stack(levels), self._image))
