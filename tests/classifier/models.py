@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from pydantic import Field
 
 from pipeline.classifier.open import open_classifier
 from pipeline.classifier.requirements import Adaptation
@@ -138,7 +139,10 @@ def of_policy(policy: str) -> Any:
     pixels = keras.Input((SIZE, SIZE, 3), dtype="float32")
     x = trunk(layers.Rescaling(1 / 127.5, offset=-1, dtype=policy)(pixels), dtype=policy)
     x = layers.Dense(3, dtype=policy)(x)
-    return keras.Model(pixels, layers.Activation("softmax", dtype="float32")(x))
+    model = keras.Model(pixels, layers.Activation("softmax", dtype="float32")(x))
+    if policy != "float32":
+        model.set_weights(of_policy("float32").get_weights())
+    return model
 
 
 def two_outputs() -> Any:
@@ -329,7 +333,7 @@ class Opened(Frozen):
 
     probabilities: tuple[tuple[float, ...], ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
-    error: dict[str, Any] = {}
+    error: dict[str, Any] = Field(default_factory=dict)
     random_operators: int = 0
     converted_shape: tuple[int, ...] = ()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 from pipeline.child import ask_child
 from pipeline.classifier.requirements import Adaptation
@@ -36,7 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "preprocessed_tf.keras": {"normalization": RAW},
     "preprocessed_caffe.keras": {"normalization": RAW},
     "resized.keras": {"normalization": RAW},
-    "plain": {"normalization": RAW},
+    "plain": {},
     "logits.keras": {"logits": True},
     "logits.h5": {"logits": True},
     "logits": {"logits": True},
@@ -78,7 +79,7 @@ class Specs(Frozen):
 class Opened(Frozen):
     probabilities: tuple[tuple[float, ...], ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
-    error: dict[str, Any] = {}
+    error: dict[str, Any] = Field(default_factory=dict)
     random_operators: int = 0
     converted_shape: tuple[int, ...] = ()
 
