@@ -132,7 +132,8 @@ def _open(
     if facts.kind is not ModelKind.saved_model:
         model = load_keras_model(spec.path, facts.kind, size)
         _check_keras_shapes(model, where, size)
-        return (lambda images: model(images, training=False)), None
+        # A model may answer a list or a dict of one.
+        return (lambda images: tf.nest.flatten(model(images, training=False))[0]), None
     try:
         loaded = tf.saved_model.load(str(spec.path))
         signature = loaded.signatures[SIGNATURE]

@@ -13,6 +13,9 @@ _OTHER = frozenset(
 )
 # Keras 2.9 and later write `groups` for them, which Keras 3 does not take.
 _WITHOUT_GROUPS = frozenset({"DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose"})
+_NOT_TAKEN = {
+    ("SeparableConv2D",): ("kernel_initializer", "kernel_regularizer", "kernel_constraint"),
+}
 
 
 def rebuilt_config(config: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
@@ -30,8 +33,7 @@ def rebuilt_config(config: dict[str, Any], size: tuple[int, int]) -> dict[str, A
         inner = value.get("config")
         if not isinstance(inner, dict):
             continue
-        if value["class_name"] in _WITHOUT_GROUPS and inner.get("groups") == 1:
-            del inner["groups"]
+        _mend_keras_2(value["class_name"], inner)
         if value["class_name"] == "InputLayer":
             if isinstance(inner.get("dtype"), str):
                 inner["dtype"] = "float32"
@@ -40,6 +42,27 @@ def rebuilt_config(config: dict[str, Any], size: tuple[int, int]) -> dict[str, A
                     inner[key][0] = None
     _build_sequential(rebuilt, size)
     return rebuilt
+
+
+def _mend_keras_2(class_name: str, config: dict[str, Any]) -> None:
+    """Leave out what Keras 2 writes and Keras 3 does not take; none of it changes an answer."""
+    for names, keys in _NOT_TAKEN.items():
+        if class_name in names:
+            for key in keys:
+                config.pop(key, None)
+    if class_name in _WITHOUT_GROUPS and config.get("groups") == 1:
+        del config["groups"]
+    # How an augmentation layer draws its random numbers.
+    config.pop("rng_type", None)
+    axis = config.get("axis")
+    if class_name == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+        config["axis"] = axis[0]
+    if class_name in ("Functional", "Model"):
+        for key in ("input_layers", "output_layers"):
+            ends = config.get(key)
+            # A list of one makes the model answer a list, which the next layer does not take.
+            if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
+                config[key] = ends[0]
 
 
 def _set_float32(root: Any) -> None:

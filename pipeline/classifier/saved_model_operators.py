@@ -7,7 +7,7 @@ looked at before it is let in. None of these touches files, the network, Python 
 from __future__ import annotations
 
 _ARITHMETIC = """
-Abs Add AddN AddV2 All Any ArgMax ArgMin BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd
+Abs Add AddN AddV2 All Any ArgMax ArgMin BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd Bitcast
 BroadcastArgs BroadcastTo Cast Ceil ClipByValue Concat ConcatV2 Const Cumsum Div DivNoNan Einsum
 Elu Equal Erf Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod Gather GatherNd GatherV2 Greater
 GreaterEqual Identity IdentityN L2Loss LeakyRelu Less LessEqual LinSpace Log Log1p LogSoftmax

@@ -15,9 +15,11 @@ from pydantic import Field
 
 from pipeline.classifier.open import open_classifier
 from pipeline.classifier.requirements import Adaptation
-from pipeline.classifier.spec import ClassifierSpec
+from pipeline.classifier.spec import ClassifierSpec, spec_of_image
 from pipeline.contract.base import Frozen
+from pipeline.contract.image import ImageContract
 from pipeline.errors import PipelineError
+from pipeline.export import convert as exporter
 from pipeline.imaging.keras_input import keras_input
 from pipeline.progress import Report
 
@@ -145,6 +147,12 @@ def of_policy(policy: str) -> Any:
     return model
 
 
+def listed() -> Any:
+    """Return a classifier that answers a list of one."""
+    pixels = keras.Input((SIZE, SIZE, 3))
+    return keras.Model([pixels], [layers.Dense(3, activation="softmax")(trunk(pixels))])
+
+
 def two_outputs() -> Any:
     """Return a model with two outputs."""
     pixels = keras.Input((SIZE, SIZE, 3))
@@ -212,6 +220,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "mixed_float16": lambda: of_policy("mixed_float16"),
     "mixed_bfloat16": lambda: of_policy("mixed_bfloat16"),
     "float64": lambda: of_policy("float64"),
+    "listed": listed,
     "two_outputs": two_outputs,
     "two_inputs": two_inputs,
     "constant": constant,
@@ -394,4 +403,33 @@ def plain_keras_child(request: Pairs, report: Report) -> Rows:
     model = keras.models.load_model(request.model, compile=False)
     values = (np.load(request.pixels).astype(np.float32) - request.mean) / request.std
     rows = model.predict(values, verbose=0)
+    return Rows(rows=tuple(tuple(map(float, row)) for row in rows))
+
+
+class Conversion(Frozen):
+    """Name a `.keras` file that takes pixels of 32 x 32, and the float TFLite file to write."""
+
+    model: str
+    out: str
+
+
+def convert_child(request: Conversion, report: Report) -> Rows:
+    """Convert as the exporter does; return the model's answer for an image in two halves."""
+    path = Path(request.model)
+    image = ImageContract(height_px=SIZE, width_px=SIZE, mean=0.0, std=1.0)
+    spec = spec_of_image(path, image, 3)
+    exporter.convert_child(
+        {
+            "model": str(path),
+            "model_sha256": spec.sha256,
+            "recipe": {"quantize": "none", "io": "float32"},
+            "image": image.model_dump(mode="json"),
+            "classes": 3,
+            "out": request.out,
+        },
+        report,
+    )
+    values = np.full((1, SIZE, SIZE, 3), 90.0, np.float32)
+    values[:, :, SIZE // 2 :] = 200.0
+    rows = open_classifier(spec).predict(values)
     return Rows(rows=tuple(tuple(map(float, row)) for row in rows))

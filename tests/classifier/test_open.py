@@ -31,6 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "nested.h5": {},
     "nested": {},
     "any_size.keras": {},
+    "listed.keras": {},
     "wide.keras": {"image": ImageContract(height_px=64, width_px=96)},
     "augmented.keras": {"normalization": RAW},
     "augmented.h5": {"normalization": RAW},
@@ -97,6 +98,11 @@ class Pairs(Frozen):
 
 class Rows(Frozen):
     rows: tuple[tuple[float, ...], ...]
+
+
+class Conversion(Frozen):
+    model: str
+    out: str
 
 
 @pytest.fixture(scope="session")
@@ -219,3 +225,23 @@ def test_logits_get_a_softmax_and_one_probability_becomes_two(
     assert np.abs(expected - rows(opened["logits.keras"])).max() < 1e-5
     one = plain_keras(models / "sigmoid.keras", pixels, 127.5, 127.5)
     assert np.abs(np.hstack([1 - one, one]) - rows(opened["sigmoid.keras"])).max() < 1e-5
+
+
+def test_efficientnet_converts_though_its_activation_has_a_gradient_of_its_own(
+    models: Path, tmp_path: Path
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    found = ask_child(
+        "tests.classifier.models:convert_child",
+        Conversion(model=str(models / "efficientnet.keras"), out=str(tmp_path / "e.tflite")),
+        Rows,
+    )
+    interpreter = Interpreter(str(tmp_path / "e.tflite"))
+    interpreter.allocate_tensors()
+    values = np.full((1, 32, 32, 3), 90.0, np.float32)
+    values[:, :, 16:] = 200.0
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
+    interpreter.invoke()
+    answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    assert np.abs(answer - np.array(found.rows)).max() < 1e-4

@@ -113,6 +113,26 @@ def test_a_configuration_is_rebuilt_in_float32() -> None:
     assert rebuilt_config(rebuilt, (8, 8)) == rebuilt
 
 
+def test_what_keras_2_writes_and_keras_3_does_not_take_is_left_out() -> None:
+    config = sequential(
+        INPUT,
+        ("RandomFlip", {"rng_type": "stateful", "mode": "horizontal"}),
+        ("BatchNormalization", {"axis": [3]}),
+        ("Softmax", {"axis": -1}),
+        ("SeparableConv2D", {"kernel_initializer": None, "depthwise_initializer": None}),
+        (
+            "Functional",
+            {"layers": [], "input_layers": [["a", 0, 0]], "output_layers": [["b", 0, 0]]},
+        ),
+    )
+    inner = [layer["config"] for layer in rebuilt_config(config, (8, 8))["config"]["layers"]]
+    assert "rng_type" not in inner[1]
+    assert inner[2]["axis"] == 3
+    assert inner[3]["axis"] == -1
+    assert inner[4].keys() == {"name", "depthwise_initializer"}
+    assert inner[5]["output_layers"] == ["b", 0, 0]
+
+
 def test_a_sequential_model_that_was_never_told_its_input_is_built_for_the_size() -> None:
     rebuilt = rebuilt_config(sequential(CONV), (24, 40))
     assert rebuilt["config"]["build_input_shape"] == [None, 24, 40, 3]
