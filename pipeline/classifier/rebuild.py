@@ -63,6 +63,30 @@ def _mend_keras_2(class_name: str, config: dict[str, Any]) -> None:
             # A list of one makes the model answer a list, which the next layer does not take.
             if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
                 config[key] = ends[0]
+        _mend_node_indices(config)
+
+
+def _mend_node_indices(config: dict[str, Any]) -> None:
+    """Count the calls of nested sequential models from 0, where Keras 2 counted from 1."""
+    layers = config.get("layers")
+    called_once = {
+        layer.get("name")
+        for layer in (layers if isinstance(layers, list) else [])
+        if isinstance(layer, dict)
+        and layer.get("class_name") == "Sequential"
+        and len(layer.get("inbound_nodes") or []) == 1
+    }
+    pending: list[Any] = [config.get("output_layers")]
+    pending += [layer.get("inbound_nodes") for layer in layers or [] if isinstance(layer, dict)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            is_call = len(value) >= 3 and isinstance(value[0], str) and value[1:3] == [1, 0]
+            if is_call and value[0] in called_once:
+                value[1] = 0
+            pending.extend(value)
 
 
 def _set_float32(root: Any) -> None:

@@ -133,6 +133,27 @@ def test_what_keras_2_writes_and_keras_3_does_not_take_is_left_out() -> None:
     assert inner[5]["output_layers"] == ["b", 0, 0]
 
 
+def test_calls_of_nested_sequential_models_are_counted_from_0() -> None:
+    nested = {
+        "class_name": "Sequential",
+        "name": "augmentation",
+        "config": {"name": "augmentation", "layers": []},
+        "inbound_nodes": [[["pixels", 0, 0, {}]]],
+    }
+    scaled = {
+        "class_name": "Rescaling",
+        "name": "scaled",
+        "config": {"name": "scaled"},
+        "inbound_nodes": [[["augmentation", 1, 0, {}]]],
+    }
+    config = {
+        "class_name": "Functional",
+        "config": {"layers": [nested, scaled], "output_layers": [["scaled", 0, 0]]},
+    }
+    rebuilt = rebuilt_config(config, (8, 8))
+    assert rebuilt["config"]["layers"][1]["inbound_nodes"] == [[["augmentation", 0, 0, {}]]]
+
+
 def test_a_sequential_model_that_was_never_told_its_input_is_built_for_the_size() -> None:
     rebuilt = rebuilt_config(sequential(CONV), (24, 40))
     assert rebuilt["config"]["build_input_shape"] == [None, 24, 40, 3]
