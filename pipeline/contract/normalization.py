@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal, assert_never
 
 from pydantic import Field, model_validator
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.normalization_name import NormalizationName as NormalizationName
 
 _Three = tuple[float, float, float]
-
-
-class NormalizationName(StrEnum):
-    """Name the conventions that Keras models are trained with, as `keras.applications` calls them.
-
-    tf: -1 to 1. unit: 0 to 1. raw: 0 to 255, for a model that scales inside. torch: 0 to 1, then
-    ImageNet mean and standard deviation of each channel. caffe: BGR, minus the ImageNet mean.
-    """
-
-    tf = "tf"
-    unit = "unit"
-    raw = "raw"
-    torch = "torch"
-    caffe = "caffe"
 
 
 class Normalization(Frozen):
@@ -74,6 +60,13 @@ class Normalization(Frozen):
         """Return whether one mean and one standard deviation say it all, in RGB."""
         return self.channels == "RGB" and len({*self.mean}) == 1 and len({*self.std}) == 1
 
+    def option(self) -> str:
+        """Return the command-line options that state it."""
+        if self.name is not None:
+            return f"--normalization {self.name}"
+        mean, std = (",".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
+        return f"--mean {mean} --std {std} --channels {self.channels}"
+
     def words(self) -> str:
         """Return it as a person reads it."""
         if self.name is not None:
@@ -90,6 +83,44 @@ class UniformNormalization(Frozen):
 
     mean: float = Field(ge=0.0, le=255.0)
     std: float = Field(gt=0.0, le=255.0)
+
+
+class ChannelMixing(Frozen):
+    """Make a model's own input of what a phone feeds: value = weights @ rgb + offsets.
+
+    `weights` has a row for each of the model's channels, in its order, and a column for red, green
+    and blue.
+    """
+
+    weights: tuple[_Three, _Three, _Three]
+    offsets: _Three
+
+
+def shared_normalization(normalization: Normalization) -> UniformNormalization:
+    """Return one mean and one standard deviation nearest to those of the channels."""
+    mean = sum(normalization.mean) / 3
+    std = sum(normalization.std) / 3
+    return UniformNormalization(mean=min(255.0, max(0.0, mean)), std=min(255.0, std))
+
+
+def channel_mixing(normalization: Normalization, fed: UniformNormalization) -> ChannelMixing | None:
+    """Return what makes `normalization` of pixels fed by `fed`; None where they are the same."""
+    if normalization.uniform and (normalization.mean[0], normalization.std[0]) == (
+        fed.mean,
+        fed.std,
+    ):
+        return None
+    rows: list[_Three] = []
+    for channel in range(3):
+        row = [0.0, 0.0, 0.0]
+        source = channel if normalization.channels == "RGB" else 2 - channel
+        row[source] = fed.std / normalization.std[channel]
+        rows.append((row[0], row[1], row[2]))
+    first, second, third = (
+        (fed.mean - mean) / std
+        for mean, std in zip(normalization.mean, normalization.std, strict=True)
+    )
+    return ChannelMixing(weights=(rows[0], rows[1], rows[2]), offsets=(first, second, third))
 
 
 def _scaled(values: _Three) -> _Three:

@@ -33,6 +33,8 @@ from pipeline.tflite.flatbuffer import Model, dtype_name, shape_of
 
 Float64 = npt.NDArray[np.float64]
 
+# Raise it when `adapt_input` makes other graphs: it is part of the cache key.
+ADAPTER_REVISION = 1
 _CHANNELS = 3
 _LINEAR = 0
 _VALID = 1

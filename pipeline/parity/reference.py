@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.normalization import Normalization
-from pipeline.contract.verdict import Check, Gate, Outcome
+from pipeline.contract.verdict import Check, Data, Gate
 from pipeline.metrics import confusion_matrix
+from pipeline.parity.comparison import compare
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 from pipeline.runtimes.recording import Recording
@@ -31,12 +32,12 @@ _SIGNIFICANT = 0.05
 class OtherConvention:
     """Hold what the reference answers to some of its images under another input convention.
 
-    rows: int64 (m,), which of the reference's images. probabilities: float32 (m, classes).
+    rows: int64 (m,), which of the reference's images. chosen: int64 (m,), the class it answers.
     """
 
     normalization: Normalization
     rows: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float32]
+    chosen: npt.NDArray[np.int64]
 
 
 def reference_checks(
@@ -76,19 +77,19 @@ def _convention_check(
     compared = [_compared(reference, other) for other in others]
     clearly = [one for one in compared if one["better"]]
     best = max(clearly, key=lambda one: float(one["accuracy"]), default=None)
-    return _check(
+    return compare(
         "reference_input_convention",
-        best is None,
-        {
+        Gate.reference,
+        len(clearly),
+        "==",
+        0,
+        unit="conventions",
+        evidence={
             "kind": "input_convention",
             "stated": stated.words(),
-            "compared": compared,
+            "compared": [*compared],
             "better": best,
         },
-        value=float(len(clearly)),
-        unit="conventions",
-        comparison="==",
-        threshold=0.0,
     )
 
 
@@ -97,12 +98,13 @@ def _compared(reference: Recording, other: OtherConvention) -> dict[str, Any]:
     kept = reference.truth[other.rows] >= 0
     truth = reference.truth[rows]
     before = reference.probabilities[rows].argmax(axis=1) == truth
-    after = other.probabilities[kept].argmax(axis=1) == truth
+    after = other.chosen[kept] == truth
     lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
     p = mcnemar_exact(lost, gained)
     count = len(rows)
     return {
         "name": other.normalization.words(),
+        "option": other.normalization.option(),
         "images": count,
         "stated_accuracy": float(before.mean()) if count else None,
         "accuracy": float(after.mean()) if count else None,
@@ -129,11 +131,14 @@ def _order_check(
     gained = int((reordered & ~stated).sum())
     p = mcnemar_exact(lost, gained)
     better = gained > lost and p < _CLEARLY
-    moved = {labels[k]: labels[int(to)] for k, to in enumerate(order) if int(to) != k}
-    return _check(
+    return compare(
         "reference_label_order",
-        not better,
-        {
+        Gate.reference,
+        int(better),
+        "==",
+        0,
+        unit="better orders",
+        evidence={
             "kind": "label_order",
             "images": len(stated),
             "stated_accuracy": float(stated.mean()) if len(stated) else None,
@@ -141,7 +146,6 @@ def _order_check(
             "lost": lost,
             "gained": gained,
             "p": p,
-            "means": moved if better else {},
             "order": [labels[int(to)] for to in order] if better else [],
         },
     )
@@ -174,32 +178,32 @@ def _largest_class_check(
     right, always = chosen == truth, truth == largest
     lost, gained = int((always & ~right).sum()), int((right & ~always).sum())
     p = mcnemar_exact(lost, gained)
-    share, accuracy = float(always.mean()), float(right.mean())
-    better = accuracy > share
-    decided = not better or p < _SIGNIFICANT or len(truth) < thresholds.min_images
-    outcome = Outcome.passed if better else Outcome.failed
-    if not decided:
-        outcome = Outcome.inconclusive
-    accepted = thresholds.accept_weak_reference and outcome is not Outcome.passed
-    return Check(
-        name="reference_better_than_largest_class",
-        gate=Gate.reference,
-        outcome=Outcome.passed if accepted else outcome,
-        value=accuracy,
+    share, accuracy, count = float(always.mean()), float(right.mean()), len(truth)
+    evidence: Data = {
+        "kind": "largest_class",
+        "label": labels[largest],
+        "images": count,
+        "accuracy": accuracy,
+        "accuracy_95": [*wilson_95(int(right.sum()), count)],
+        "share": share,
+        "p": p,
+    }
+    if thresholds.accept_weak_reference:
+        evidence["unless"] = {"kind": "weak_reference_accepted"}
+    unsure = accuracy > share and p >= _SIGNIFICANT and count >= thresholds.min_images
+    undecided: Data | None = None
+    if unsure and not thresholds.accept_weak_reference:
+        undecided = {"kind": "not_significant", "p": p, "significance": _SIGNIFICANT}
+    return compare(
+        "reference_better_than_largest_class",
+        Gate.reference,
+        accuracy,
+        ">=",
+        # One image more than always answering the largest class.
+        min(1.0, share + 1 / count),
         unit="share",
-        comparison=">=",
-        threshold=share,
-        evidence={
-            "kind": "largest_class",
-            "label": labels[largest],
-            "images": len(truth),
-            "accuracy": accuracy,
-            "accuracy_95": list(wilson_95(int(right.sum()), len(right))),
-            "share": share,
-            "p": p,
-            "strictly": True,
-            "accepted_weak": accepted,
-        },
+        evidence=evidence,
+        undecided=undecided,
     )
 
 
@@ -212,25 +216,18 @@ def _floor_checks(
     right = int((chosen == truth).sum())
     accuracy = right / len(truth)
     return [
-        _check(
+        compare(
             "reference_accuracy",
-            accuracy >= floor,
-            {
+            Gate.reference,
+            accuracy,
+            ">=",
+            floor,
+            unit="share",
+            evidence={
                 "kind": "reference_accuracy",
                 "images": len(truth),
                 "accuracy": accuracy,
-                "accuracy_95": list(wilson_95(right, len(truth))),
+                "accuracy_95": [*wilson_95(right, len(truth))],
             },
-            value=accuracy,
-            unit="share",
-            comparison=">=",
-            threshold=floor,
         )
     ]
-
-
-def _check(name: str, passed: bool, evidence: dict[str, Any], **measured: Any) -> Check:
-    outcome = Outcome.passed if passed else Outcome.failed
-    return Check.model_validate(
-        {"name": name, "gate": Gate.reference, "outcome": outcome, "evidence": evidence, **measured}
-    )

@@ -218,13 +218,14 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
 
 def load_keras_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Load several models; say how each one ended."""
+    from pipeline.classifier.open import open_classifier
+    from pipeline.classifier.spec import spec_of_image
     from pipeline.errors import PipelineError
-    from pipeline.runtimes.keras_file import load_keras
 
     ends = {}
     for name, path in request["models"].items():
         try:
-            load_keras(Path(path), image=IMAGE, classes=3)
+            open_classifier(spec_of_image(Path(path), IMAGE, 3))
             ends[name] = "loaded"
         except PipelineError as error:
             ends[name] = str(error)
