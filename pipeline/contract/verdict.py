@@ -20,8 +20,9 @@ class Outcome(StrEnum):
 
 
 class Gate(StrEnum):
-    """Name the three gates, in the order they are walked."""
+    """Name the four gates, in the order they run."""
 
+    reference = "reference"
     structure = "structure"
     numbers = "numbers"
     task = "task"
