@@ -8,6 +8,7 @@ int8 starts from the float file; see `pipeline.export.int8`.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -70,11 +71,7 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
     steps = _Steps(report, total=4)
     steps.begin("load the model")
     model = load_keras(model_path, image=image, classes=request.classes)
-    with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
-        steps.begin("freeze")
-        _save_frozen(model, image, folder)
-        steps.begin("convert")
-        data = _convert(folder, request.recipe)
+    data = convert_keras(model, image, request.recipe, on_step=steps.begin)
     steps.begin("write")
     named = unpack_whole(data, where=request.out)
     name_input_and_output(named, INPUT_NAME, OUTPUT_NAME)
@@ -82,6 +79,21 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
     Path(request.out).write_bytes(data)
     steps.end()
     return ConvertAnswer(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
+def convert_keras(
+    model: Any, image: ImageContract, recipe: Recipe, on_step: Callable[[str], None]
+) -> bytes:
+    """Return the `.tflite` file of a Keras model by a recipe other than int8. Child process only.
+
+    Raises:
+        EnvironmentProblem: the converter failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
+        on_step("freeze")
+        _save_frozen(model, image, folder)
+        on_step("convert")
+        return _convert(folder, recipe)
 
 
 def _save_frozen(model: Any, image: ImageContract, folder: str) -> None:
@@ -97,7 +109,9 @@ def _save_frozen(model: Any, image: ImageContract, folder: str) -> None:
     module.__call__ = tf.function(
         lambda image: {OUTPUT_NAME: frozen(image)[0]}, input_signature=[shape]
     )
-    tf.saved_model.save(module, folder, signatures=module.__call__)
+    # The gradient of EfficientNet's activation captures tensors that a saved model cannot hold.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures=module.__call__, options=options)
 
 
 def _convert(folder: str, recipe: Recipe) -> bytes:

@@ -193,3 +193,37 @@ def name_input_and_output(model: Model, input_name: str, output_name: str) -> No
 def scale_and_zero_point(tensor: Any) -> tuple[float, int]:
     """Return the parameters of a tensor that is quantized as a whole."""
     return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
+
+
+def add_constant(model: Model, name: str, values: Array) -> int:
+    """Add a constant to the first subgraph and return its index.
+
+    Args:
+        model: is changed in place.
+        name: of the new tensor, unique in the graph.
+        values: float32 or int32.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape = name, list(values.shape)
+    tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
+    tensor.buffer = _EMPTY_BUFFER
+    tensors = model.subgraphs[0].tensors
+    tensors.append(tensor)
+    set_constant(model, tensor, values)
+    return len(tensors) - 1
+
+
+def operator_code(model: Model, name: str) -> int:
+    """Return the index of an operator's code, added at version 1 if the model has none."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    for index, code in enumerate(model.operatorCodes):
+        if operator_name(code)[0] == name:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.version = getattr(schema.BuiltinOperator, name), 1
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
