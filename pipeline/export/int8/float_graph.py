@@ -59,7 +59,9 @@ def _give_each_layer_its_own_constants(model: Model) -> None:
         if constant(model, main.tensors[inputs[_WEIGHTS]]) is None:
             continue
         for position in range(_WEIGHTS, len(inputs)):
-            if (j := inputs[position]) in seen:
+            if (j := inputs[position]) < 0:
+                continue
+            if j in seen:
                 inputs[position] = _copied(model, j, len(main.tensors))
             seen.add(inputs[position])
         if len(inputs) <= _BIAS or inputs[_BIAS] < 0:

@@ -156,7 +156,7 @@ def _as_relu(model: Model) -> set[str]:
     for operator in main.operators:
         if name_of(model, operator) == "RELU6":
             operator.opcodeIndex = operator_code(model, "RELU")
-            capped.add(text(main.tensors[int(operator.outputs[0])].name))
+            capped.add(text(main.tensors[int(operator.outputs[0])].name).rstrip(";"))
     return capped
 
 
@@ -170,12 +170,14 @@ def _as_relu6(model: Model, capped: Collection[str]) -> None:
 
 def _refuse_left_in_floats(model: Model, wanted: Collection[str]) -> None:
     tensors = model.subgraphs[0].tensors
+    # The converter's names of fused layers may end in a semicolon, and the library adds one.
+    known = {name.rstrip(";") for name in wanted}
     stray = set()
     for operator in model.subgraphs[0].operators:
         name = name_of(model, operator)
         outputs = [tensors[int(j)] for j in operator.outputs]
         floats = any(dtype_name(tensor) == "float32" for tensor in outputs)
-        named = any(text(tensor.name).rstrip(";") in wanted for tensor in outputs)
+        named = any(text(tensor.name).rstrip(";") in known for tensor in outputs)
         if name not in CONVERSIONS and floats and not named:
             stray.add(name)
     if stray:

@@ -63,6 +63,7 @@ def networks() -> dict[str, Callable[[Any], Any]]:
     return {
         "add": lambda x: layers.Add()(pair(x)),
         "average_pool": lambda x: layers.AveragePooling2D(3, 1, padding="same")(x),
+        "average_pool_halving": lambda x: layers.AveragePooling2D(2)(x),
         "concatenate": lambda x: layers.Concatenate()(pair(x)),
         "concatenate_sigmoid": lambda x: layers.Concatenate()([x, ops.sigmoid(x)]),
         "convolution_without_bias": lambda x: layers.Conv2D(8, 3, use_bias=False)(x),
@@ -77,6 +78,7 @@ def networks() -> dict[str, Callable[[Any], Any]]:
         "depthwise": lambda x: layers.DepthwiseConv2D(3)(x),
         "depthwise_multiplier": lambda x: layers.DepthwiseConv2D(3, depth_multiplier=2)(x),
         "divide_by_constant": lambda x: x / 3.0,
+        "slice_with_stride": lambda x: x[:, ::2, ::2, :],
         "flatten": lambda x: layers.Reshape((1, 1, 32))(
             layers.Dense(32)(layers.Flatten()(layers.MaxPooling2D(4)(x)))
         ),
