@@ -34,9 +34,7 @@ class FloatFileAnswer(Frozen):
     def image(self, size_px: int) -> ImageContract:
         """Return the contract of the file."""
         about = self.normalization
-        return ImageContract(
-            height_px=size_px, width_px=size_px, mean=about.mean, std=about.std
-        )
+        return ImageContract(height_px=size_px, width_px=size_px, mean=about.mean, std=about.std)
 
 
 def float_file_child(request: FloatFileRequest, report: Report) -> FloatFileAnswer:

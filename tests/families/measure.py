@@ -79,9 +79,7 @@ def measure_child(request: MeasureRequest, report: Report) -> Measured:
         (folder / f"{request.family}.{name}.tflite").write_bytes(file)
     wanted = float_file_answers(data, pictures.held_out, image)
     answers = [uint8_file_answers(file, pictures.held_out) for file in (plain, found.data)]
-    agreement = [
-        float((one.argmax(axis=1) == wanted.argmax(axis=1)).mean()) for one in answers
-    ]
+    agreement = [float((one.argmax(axis=1) == wanted.argmax(axis=1)).mean()) for one in answers]
     chosen = next(trial for trial in found.record.trials if trial.chosen)
     return Measured(
         operators=counted(model),
@@ -101,7 +99,9 @@ def measure_child(request: MeasureRequest, report: Report) -> Measured:
 
 def counted(model: Model) -> dict[str, int]:
     """Count the operators of a graph."""
-    return dict(sorted(Counter(name_of(model, one) for one in model.subgraphs[0].operators).items()))
+    return dict(
+        sorted(Counter(name_of(model, one) for one in model.subgraphs[0].operators).items())
+    )
 
 
 def float_file_answers(

@@ -83,6 +83,9 @@ def with_equal_scales(model: Model, ranges: Ranges) -> Ranges:
         ]
         if kind in HAND_ON:
             groups.tie([*inputs[:1], *outputs])
+        elif kind == "CONCATENATION" and len(inputs) == 1:
+            # Constants laid around an activation.
+            groups.tie([*inputs, *outputs])
         elif kind == "CONCATENATION":
             concatenations.append((inputs, outputs))
         elif kind in _FIXED:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.export.input_adapter import fold_input_convolution
+from pipeline.export.int8.input_convolution import fold_input
 from pipeline.export.int8.operators import WEIGHTED
 from pipeline.tflite.edit import (
     Array,
@@ -22,8 +22,8 @@ from pipeline.tflite.edit import (
     consumers,
     duplicate,
     name_of,
-    operator_code,
     producers,
+    set_kind,
 )
 from pipeline.tflite.flatbuffer import Model, dtype_name, shape_of, text
 
@@ -36,12 +36,12 @@ def prepare(model: Model) -> Model:
 
     Args:
         model: a float32 graph; it is not changed. The convolution that `adapt_input` put in front
-            is folded into the first real one, which is exact but at padded borders.
+            is folded into the first real one.
     """
     prepared = duplicate(model)
     _give_each_layer_its_own_constants(prepared)
     _rewrite_operators(prepared)
-    return fold_input_convolution(prepared)
+    return fold_input(prepared)
 
 
 def _give_each_layer_its_own_constants(model: Model) -> None:
@@ -90,7 +90,7 @@ def _rewrite_operators(model: Model) -> None:
             case "NEG":
                 _become_product(model, operator, np.array(-1, np.float32))
             case "SQUARE":
-                _set_kind(model, operator, "MUL", "MulOptions")
+                set_kind(model, operator, "MUL", "MulOptions")
                 operator.inputs = [int(operator.inputs[0])] * 2
             case "DIV":
                 divisor = constant(model, main.tensors[int(operator.inputs[1])])
@@ -99,7 +99,7 @@ def _rewrite_operators(model: Model) -> None:
             case "SQUEEZE":
                 shape = np.array(shape_of(main.tensors[int(operator.outputs[0])]), np.int32)
                 name = f"{text(main.tensors[int(operator.outputs[0])].name)}/shape"
-                _set_kind(model, operator, "RESHAPE", "ReshapeOptions")
+                set_kind(model, operator, "RESHAPE", "ReshapeOptions")
                 operator.builtinOptions.newShape = shape
                 operator.inputs = [int(operator.inputs[0]), add_constant(model, name, shape)]
     _subtract_negated(model)
@@ -107,7 +107,7 @@ def _rewrite_operators(model: Model) -> None:
 
 def _become_product(model: Model, operator: Any, factor: Array) -> None:
     name = f"{text(model.subgraphs[0].tensors[int(operator.outputs[0])].name)}/factor"
-    _set_kind(model, operator, "MUL", "MulOptions")
+    set_kind(model, operator, "MUL", "MulOptions")
     operator.inputs = [int(operator.inputs[0]), add_constant(model, name, factor)]
 
 
@@ -128,7 +128,7 @@ def _subtract_negated(model: Model) -> None:
             activation = activation_of(operator)
             source = int(main.operators[writer].inputs[0])
             operator.inputs = [int(operator.inputs[other]), source]
-            _set_kind(model, operator, "SUB", "SubOptions")
+            set_kind(model, operator, "SUB", "SubOptions")
             operator.builtinOptions.fusedActivationFunction = activation
             gone.add(writer)
             break
@@ -140,13 +140,3 @@ def _negates(model: Model, operator: Any) -> bool:
         return False
     factor = constant(model, model.subgraphs[0].tensors[int(operator.inputs[1])])
     return factor is not None and factor.size == 1 and bool((factor == -1).all())
-
-
-def _set_kind(model: Model, operator: Any, kind: str, options: str) -> None:
-    from ai_edge_litert import schema_py_generated as schema
-
-    operator.opcodeIndex = operator_code(model, kind)
-    operator.builtinOptionsType = getattr(schema.BuiltinOptions, options)
-    operator.builtinOptions = getattr(schema, f"{options}T")()
-    # What a newer file keeps beside the options of old operators.
-    operator.builtinOptions2Type, operator.builtinOptions2 = 0, None

@@ -12,7 +12,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.export.int8.equal_scales import HAND_ON
 from pipeline.export.int8.operators import CONVERSIONS, WEIGHTED
-from pipeline.tflite.edit import constant, name_of, set_constant
+from pipeline.tflite.edit import constant, dynamic_inputs, name_of, set_constant
 from pipeline.tflite.flatbuffer import Model
 
 _WEIGHTS, _BIAS = 1, 2
@@ -68,7 +68,9 @@ def absorb_mean_rounding(model: Model, image: ImageContract) -> None:
 def _readers(model: Model, tensor: int) -> Iterator[Any]:
     for operator in model.subgraphs[0].operators:
         if tensor in map(int, operator.inputs):
-            if name_of(model, operator) in HAND_ON | CONVERSIONS:
+            alone = dynamic_inputs(model, operator) == [tensor]
+            kind = name_of(model, operator)
+            if kind in HAND_ON | CONVERSIONS or (kind == "CONCATENATION" and alone):
                 yield from _readers(model, int(operator.outputs[0]))
             else:
                 yield operator
