@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.export.input_adapter import fold_input_convolution
+from pipeline.export.input_adapter import INPUT_CONVOLUTION_TENSOR, fold_input_convolution
 from pipeline.export.int8.convolved import same_padding
 from pipeline.tflite.edit import (
     add_activation,
@@ -38,6 +38,11 @@ def fold_input(model: Model) -> Model:
     A graph that has none, or where something else than convolutions reads it, is returned as it
     is.
     """
+    main = model.subgraphs[0]
+    written = main.tensors[int(main.operators[0].outputs[0])]
+    # A model's own first convolution may look the same, and is left as it is.
+    if text(written.name) != INPUT_CONVOLUTION_TENSOR:
+        return model
     folded = fold_input_convolution(model)
     if folded is model:
         return model
