@@ -8,6 +8,7 @@ int8 starts from the float file; see `pipeline.export.int8`.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -17,6 +18,7 @@ from pipeline.classifier.open import open_classifier
 from pipeline.classifier.spec import ClassifierSpec, model_sha256
 from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.image import ImageContract
 from pipeline.contract.normalization import ChannelMixing
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import BadInput, EnvironmentProblem
@@ -73,11 +75,8 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
     steps = _Steps(report, total=4)
     steps.begin("load the model")
     classifier = open_classifier(spec)
-    with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
-        steps.begin("freeze")
-        _save_frozen(classifier.concrete_function(spec.image.input_shape), request.mixing, folder)
-        steps.begin("convert")
-        data = _convert(folder, request.recipe)
+    concrete = classifier.concrete_function(spec.image.input_shape)
+    data = convert_function(concrete, request.mixing, request.recipe, on_step=steps.begin)
     steps.begin("write")
     named = unpack_whole(data, where=request.out)
     name_input_and_output(named, INPUT_NAME, OUTPUT_NAME)
@@ -85,6 +84,36 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
     Path(request.out).write_bytes(data)
     steps.end()
     return ConvertAnswer(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
+def convert_keras(
+    model: Any, image: ImageContract, recipe: Recipe, on_step: Callable[[str], None]
+) -> bytes:
+    """Return the `.tflite` file of an open Keras model as it is. Child process only.
+
+    Raises:
+        EnvironmentProblem: the converter failed.
+    """
+    import tensorflow as tf
+
+    shape = tf.TensorSpec(image.input_shape, tf.float32, name=INPUT_NAME)
+    concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(shape)
+    return convert_function(concrete, None, recipe, on_step)
+
+
+def convert_function(
+    concrete: Any, mixing: ChannelMixing | None, recipe: Recipe, on_step: Callable[[str], None]
+) -> bytes:
+    """Return the `.tflite` file of a TensorFlow function by a recipe other than int8.
+
+    Raises:
+        EnvironmentProblem: the converter failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
+        on_step("freeze")
+        _save_frozen(concrete, mixing, folder)
+        on_step("convert")
+        return _convert(folder, recipe)
 
 
 def _save_frozen(concrete: Any, mixing: ChannelMixing | None, folder: str) -> None:

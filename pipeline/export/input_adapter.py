@@ -38,7 +38,7 @@ ADAPTER_REVISION = 1
 _CHANNELS = 3
 _LINEAR = 0
 _VALID = 1
-_CONVOLUTION_TENSOR = "image_normalized"
+INPUT_CONVOLUTION_TENSOR = "image_normalized"
 # What float32 arithmetic in the graph may be off: 1/127.5 gives 127.49999.
 _SNAP = 2e-4
 
@@ -204,9 +204,9 @@ def _insert_convolution(model: Model, weights: Array, bias: Array) -> None:
             set_constant(model, tensor, values)
         return len(main.tensors) - 1
 
-    out = add_tensor(_CONVOLUTION_TENSOR, shape_of(source), None)
-    weights_at = add_tensor(f"{_CONVOLUTION_TENSOR}/weights", weights.shape, weights)
-    bias_at = add_tensor(f"{_CONVOLUTION_TENSOR}/bias", bias.shape, bias)
+    out = add_tensor(INPUT_CONVOLUTION_TENSOR, shape_of(source), None)
+    weights_at = add_tensor(f"{INPUT_CONVOLUTION_TENSOR}/weights", weights.shape, weights)
+    bias_at = add_tensor(f"{INPUT_CONVOLUTION_TENSOR}/bias", bias.shape, bias)
     for operator in main.operators:
         operator.inputs = [out if int(j) == entry else int(j) for j in operator.inputs]
     options = schema.Conv2DOptionsT()
