@@ -97,7 +97,9 @@ def _save_frozen(model: Any, image: ImageContract, folder: str) -> None:
     module.__call__ = tf.function(
         lambda image: {OUTPUT_NAME: frozen(image)[0]}, input_signature=[shape]
     )
-    tf.saved_model.save(module, folder, signatures=module.__call__)
+    # The gradient of EfficientNet's activation captures tensors that a saved model cannot hold.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures=module.__call__, options=options)
 
 
 def _convert(folder: str, recipe: Recipe) -> bytes:
