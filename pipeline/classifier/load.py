@@ -15,7 +15,7 @@ from pipeline.classifier.facts import ModelKind
 from pipeline.classifier.hdf5 import read_h5_model
 from pipeline.classifier.keras_archive import CONFIG, read_keras_archive
 from pipeline.classifier.rebuild import rebuilt_config
-from pipeline.classifier.safe_config import PLAIN_VALUES, objects_of
+from pipeline.classifier.safe_config import PLAIN_VALUES, objects_of, without_compilation
 from pipeline.errors import BadInput
 
 # Layers that Keras defines beside the network that uses them.
@@ -45,9 +45,9 @@ def load_keras_model(path: Path, kind: ModelKind, size: tuple[int, int]) -> Any:
             raise ValueError("a SavedModel folder is not loaded by Keras")
         case _:
             assert_never(kind)
-    architecture = {key: value for key, value in config.items() if key != "compile_config"}
+    architecture = without_compilation(config)
     _check_known(architecture, str(path))
-    rebuilt = rebuilt_config(config, size)
+    rebuilt = rebuilt_config(architecture, size)
     suffix = ".keras" if kind is ModelKind.keras else ".h5"
     with tempfile.TemporaryDirectory(prefix="pipeline-model-") as folder:
         source = path

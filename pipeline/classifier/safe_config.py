@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Iterator
@@ -83,9 +84,26 @@ def check_config(config: dict[str, Any], where: str, *, legacy: bool) -> None:
     for value in objects_of(config):
         _refuse_code(value, where)
     # A foreign loss or metric is no danger: the model is loaded without being compiled.
-    architecture = {key: value for key, value in config.items() if key != "compile_config"}
-    for value in objects_of(architecture):
+    for value in objects_of(without_compilation(config)):
         _refuse_foreign(value, where, legacy=legacy)
+
+
+def without_compilation(config: Any) -> Any:
+    """Return a configuration without how its models were compiled, nested ones too.
+
+    Keras compiles a nested model again even where the outer one is loaded without; an optimizer
+    and a loss have no part in what a model answers.
+    """
+    pending, copied = [], copy.deepcopy(config)
+    pending.append(copied)
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            value.pop("compile_config", None)
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+    return copied
 
 
 def objects_of(root: Any) -> Iterator[dict[str, Any]]:

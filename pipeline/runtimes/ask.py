@@ -209,6 +209,7 @@ def _key(
             "revision": runtimes.REVISION,
             "model": request.model_sha256,
             "image": request.image.digest(),
+            "labels": list(request.labels.names),
             "dataset": dataset_sha256,
             "split": request.split,
             "threads": threads,

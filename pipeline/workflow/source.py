@@ -22,7 +22,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.contract.malignancy import proposed_critical
 from pipeline.contract.manifest import ModelManifest
-from pipeline.contract.normalization import Normalization
+from pipeline.contract.normalization import Normalization, shared_normalization
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 
@@ -228,22 +228,13 @@ def _proposed(facts: ModelFacts, where: str) -> Normalization:
 def _image(
     height_px: int, width_px: int, normalization: Normalization, where: str
 ) -> ImageContract:
-    """Return the contract of the file: size, and what a phone feeds a model of one mean and std."""
-    if not normalization.uniform:
-        # The exporter does not yet write it into the graph; feeding the default would be wrong.
-        raise BadInput(
-            "a normalization for each channel, or of BGR, cannot be exported yet",
-            where=where,
-            got=normalization.words(),
-            next_step="put a Normalization or Rescaling layer in front of the model, and save it",
-        )
+    """Return the contract: the size, and one mean and std near the model's own.
+
+    The exporter puts what the model takes beyond that into the graph.
+    """
+    fed = shared_normalization(normalization)
     try:
-        return ImageContract(
-            height_px=height_px,
-            width_px=width_px,
-            mean=normalization.mean[0],
-            std=normalization.std[0],
-        )
+        return ImageContract(height_px=height_px, width_px=width_px, mean=fed.mean, std=fed.std)
     except ValidationError as error:
         raise BadInput(
             "the model's input does not fit the image contract",
