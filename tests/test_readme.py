@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.contract.image import ImageContract
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -32,6 +34,25 @@ def test_sections_stand_in_the_agreed_order() -> None:
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "docs" / "adr").glob("0*")))
 def test_every_decision_record_is_listed(name: str) -> None:
     assert f"({name})" in (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_backbones_is_the_registry() -> None:
+    from pipeline.training.backbones import NAMES, backbone
+
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\S+) to (\S+) \| (\D*)(\d+)[^|]* \| ([\d., ]+) \|", README, re.MULTILINE
+    )
+    listed = {
+        name: ((float(low), float(high)), int(px), widths)
+        for name, low, high, _, px, widths in rows
+    }
+    assert list(listed) == list(NAMES)
+    for name, (scale, px, widths) in listed.items():
+        member = backbone(name)
+        image = ImageContract(mean=member.mean, std=member.std)
+        assert scale == image.float_range
+        assert px == max(member.size_multiple_px, member.min_size_px)
+        assert widths == ", ".join(map(str, member.imagenet_widths))
 
 
 def test_the_example_configuration_is_valid(tmp_path: Path) -> None:

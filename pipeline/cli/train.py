@@ -41,7 +41,8 @@ def train(
         ),
     ] = 256,
     width: Annotated[
-        float, typer.Option(help="Width multiplier of the backbone's channels.")
+        float,
+        typer.Option(help="Width multiplier of the backbone's channels; EfficientNet has 1 only."),
     ] = 1.0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.")] = None,
     epochs: Annotated[

@@ -211,6 +211,23 @@ def test_every_backbone_starts_from_weights_through_its_cached_trunk(
     assert manifest.files["model.keras"].sha256 == sha256_file(run.model)
 
 
+@pytest.mark.slow
+def test_a_seed_gives_the_same_model_each_time_where_branches_are_dropped(tmp_path: Path) -> None:
+    member = backbone("efficientnet_v2_b0")
+    image = small_image(member).model_copy(update={"height_px": 32, "width_px": 32})
+    request = TrainRequest(
+        image=image, backbone=member.name, weights="none", epochs=1, batch_size=8, seed=5
+    )
+    digests = []
+    for name in ("one", "other"):
+        run = RunDir(tmp_path / name)
+        coloured_dataset(tmp_path / "images", run)
+        with run.lock():
+            train(request, run)
+        digests.append(sha256_file(run.model))
+    assert digests[0] == digests[1]
+
+
 def _alive(root: Path) -> bool:
     marker = str(root).encode()
     for entry in Path("/proc").glob("[0-9]*/environ"):
