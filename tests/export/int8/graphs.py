@@ -105,6 +105,11 @@ class Network:
         self._tensor(name, self._shape(left))
         return self._operator("ADD", "AddOptions", schema.AddOptionsT(), [left, right], name)
 
+    def multiply(self, left: str, right: str, name: str) -> str:
+        """Multiply two tensors of one shape."""
+        self._tensor(name, self._shape(left))
+        return self._operator("MUL", "MulOptions", schema.MulOptionsT(), [left, right], name)
+
     def by_constant(
         self, kind: str, entry: str, name: str, values: Float32, *, constant_first: bool = False
     ) -> str:
