@@ -6,6 +6,10 @@ Child process only: TensorFlow.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.image import ImageContract
@@ -15,6 +19,9 @@ from pipeline.progress import Report
 from pipeline.tflite.edit import pack, unpack_whole
 from tests.export.int8.operator_networks import float_bytes, pictures
 from tests.families.catalog import BY_NAME
+
+# About how large a tiny network's logits are.
+_LOGITS = 3.0
 
 
 class FloatFileRequest(Frozen):
@@ -49,10 +56,25 @@ def float_file_child(request: FloatFileRequest, report: Report) -> FloatFileAnsw
     if request.keras is None:
         keras.utils.set_random_seed(1)
         model = family.build(size_px, 4, **family.tiny)
-        settle(model, keras_input(pictures(64, size_px), family.wanted))
+        values = keras_input(pictures(64, size_px), family.wanted)
+        settle(model, values)
+        _tell_apart(model, values)
     else:
         model = keras.saving.load_model(request.keras, compile=False)
     data = float_bytes(model, ImageContract(height_px=size_px, width_px=size_px))
     adapted = adapt_input(unpack_whole(data, where=request.out), family.wanted)
     Path(request.out).write_bytes(pack(adapted.model))
     return FloatFileAnswer(normalization=adapted.normalization)
+
+
+def _tell_apart(model: Any, values: npt.NDArray[np.float32]) -> None:
+    """Set the classifier's weights so that its answers to `values` spread over the classes."""
+    import keras
+
+    features = keras.Model(model.input, model.layers[-2].output).predict(values, verbose=0)
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    spread = np.maximum(spread, spread.mean())
+    size = (features.shape[1], model.output.shape[-1])
+    drawn = np.random.default_rng(0).normal(0, _LOGITS / np.sqrt(len(mean)), size)
+    kernel = drawn / spread[:, None]
+    model.layers[-1].set_weights([kernel, -mean @ kernel])

@@ -1,12 +1,7 @@
-"""Train one network of each family briefly on the synthetic set. Child process only: TensorFlow.
-
-`python -m tests.families.training FOLDER [FAMILY ...]` leaves FAMILY.keras and FAMILY.json in
-FOLDER; what is there already is not trained again.
-"""
+"""Train one network of each family briefly on the synthetic set. Child process only: TensorFlow."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -14,14 +9,29 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.contract.base import Frozen
 from pipeline.imaging.keras_input import keras_input
-from tests.families.catalog import BY_NAME, FAMILIES, Family
+from pipeline.progress import Report
+from tests.families.catalog import BY_NAME, Family
 from tests.families.pictures import CLASSES, SIZE_PX, Pictures, draw
 
 _BATCH = 16
 _GOOD_ENOUGH = 0.93
 _FEWEST_EPOCHS = 3
 _SETTLING_BATCHES = 40
+
+
+class TrainRequest(Frozen):
+    """Ask for FAMILY.keras and FAMILY.json in `folder`, trained now if they are not there."""
+
+    family: str
+    folder: str
+
+
+class TrainAnswer(Frozen):
+    """Name the file."""
+
+    keras: str
 
 
 def settle(model: Any, values: np.ndarray[Any, Any]) -> None:
@@ -81,15 +91,7 @@ def trained(family: Family, folder: Path) -> Path:
     return out
 
 
-def main() -> None:
-    """Train the families that are named, or all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("families", nargs="*", default=[family.name for family in FAMILIES])
-    asked = parser.parse_args()
-    for name in asked.families:
-        print(trained(BY_NAME[name], asked.folder), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def train_child(request: TrainRequest, report: Report) -> TrainAnswer:
+    """Train a family's network, or find it trained."""
+    del report
+    return TrainAnswer(keras=str(trained(BY_NAME[request.family], Path(request.folder))))

@@ -267,3 +267,12 @@ def test_a_dynamic_file_does_not_pass_as_int8(samples: Samples) -> None:
 def writable(data: bytes) -> bytearray:
     # numpy views of a bytearray can be written to.
     return bytearray(data)
+
+
+def test_a_node_is_excused_only_for_tensors_that_xnnpack_does_not_take() -> None:
+    left = ("ADD", "ADD", "SOFTMAX")
+    for beyond, outcome in ((("ADD", "ADD"), Outcome.passed), (("ADD",), Outcome.failed)):
+        found = Delegation(nodes=10, delegated=7, partitions=2, left=left, beyond=beyond)
+        (check,) = delegation_checks(INT8, found)
+        assert check.outcome is outcome
+        assert check.threshold == 10 - 1 - len(beyond)

@@ -26,6 +26,7 @@ from pipeline.tflite.edit import (
     set_kind,
 )
 from pipeline.tflite.flatbuffer import Model, dtype_name, shape_of, text
+from pipeline.tflite.prune import prune
 
 _WEIGHTS, _BIAS = 1, 2
 _LINEAR = 0
@@ -41,7 +42,9 @@ def prepare(model: Model) -> Model:
     prepared = duplicate(model)
     _give_each_layer_its_own_constants(prepared)
     _rewrite_operators(prepared)
-    return fold_input(prepared)
+    folded = fold_input(prepared)
+    prune(folded)
+    return folded
 
 
 def _give_each_layer_its_own_constants(model: Model) -> None:

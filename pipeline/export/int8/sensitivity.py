@@ -9,6 +9,8 @@ the network's output instead of modelled.
 
 from __future__ import annotations
 
+import math
+
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
 from pipeline.export.int8.builder import Int8Builder
@@ -19,6 +21,9 @@ from pipeline.tflite.edit import name_of
 from pipeline.tflite.flatbuffer import Model, text
 
 _IMAGES_TO_MEASURE = 16
+# A layer takes seconds, and a search leaves eight in floats at most.
+_MOST_ALONE = 64
+_GROUPS = 24
 
 
 def weighted_layers(model: Model) -> list[str]:
@@ -34,13 +39,16 @@ def weighted_layers(model: Model) -> list[str]:
 def by_sensitivity(
     builder: Int8Builder, repair_set: RepairSet, image: ImageContract, io: Io, report: Report
 ) -> list[tuple[str, float]]:
-    """Return the layers, most sensitive first, with the mean difference each causes alone."""
+    """Return the layers, most sensitive first, with the mean difference each causes alone.
+
+    Of a network with very many layers, groups of neighbours are measured first, and single layers
+    of the most sensitive groups only.
+    """
     names = weighted_layers(builder.float_model)
     few = _part(repair_set)
-    found = []
-    for done, name in enumerate(names):
-        report(ProgressEvent("sensitivity of layers", done, len(names)))
-        others = tuple(other for other in names if other != name)
+
+    def alone(group: tuple[str, ...]) -> float:
+        others = tuple(name for name in names if name not in group)
         trial = measure(
             builder.build_isolated(others),
             few,
@@ -51,9 +59,25 @@ def by_sensitivity(
             size_bytes=0,
             report=silent,
         )
-        found.append((name, trial.mean_difference))
-    report(ProgressEvent("sensitivity of layers", len(names), len(names)))
-    return sorted(found, key=lambda pair: -pair[1])
+        return trial.mean_difference
+
+    def ranked(groups: list[tuple[str, ...]], task: str) -> list[tuple[tuple[str, ...], float]]:
+        found = []
+        for done, group in enumerate(groups):
+            report(ProgressEvent(task, done, len(groups)))
+            found.append((group, alone(group)))
+        report(ProgressEvent(task, len(groups), len(groups)))
+        return sorted(found, key=lambda pair: -pair[1])
+
+    candidates = names
+    if len(names) > _MOST_ALONE:
+        size = math.ceil(len(names) / _GROUPS)
+        groups = [tuple(names[start : start + size]) for start in range(0, len(names), size)]
+        enough = math.ceil(_MOST_ALONE / 2 / size)
+        kept = [group for group, _ in ranked(groups, "sensitivity of groups of layers")[:enough]]
+        candidates = [name for name in names if any(name in group for group in kept)]
+    single = ranked([(name,) for name in candidates], "sensitivity of layers")
+    return [(group[0], difference) for group, difference in single]
 
 
 def _part(repair_set: RepairSet) -> RepairSet:

@@ -48,7 +48,7 @@ class Network:
         padding: int = SAME,
         activation: int = LINEAR,
     ) -> str:
-        """Add a convolution, weights (out, height, width, in)."""
+        """Add a convolution, weights (out, height, width, in); fewer in than there are: groups."""
         options = schema.Conv2DOptionsT()
         options.strideH = options.strideW = stride
         options.padding, options.fusedActivationFunction = padding, activation
@@ -78,9 +78,15 @@ class Network:
         return self._weighted("DEPTHWISE_CONV_2D", kind, options, entry, name, weights, bias, shape)
 
     def dense(
-        self, entry: str, name: str, weights: Float32, bias: Float32, *, activation: int = LINEAR
+        self,
+        entry: str,
+        name: str,
+        weights: Float32,
+        bias: Float32 | None,
+        *,
+        activation: int = LINEAR,
     ) -> str:
-        """Add a dense layer, weights (out, in)."""
+        """Add a dense layer, weights (out, in), with or without a bias."""
         options = schema.FullyConnectedOptionsT()
         options.fusedActivationFunction = activation
         return self._weighted(
@@ -98,6 +104,11 @@ class Network:
         """Add two tensors of one shape."""
         self._tensor(name, self._shape(left))
         return self._operator("ADD", "AddOptions", schema.AddOptionsT(), [left, right], name)
+
+    def multiply(self, left: str, right: str, name: str) -> str:
+        """Multiply two tensors of one shape."""
+        self._tensor(name, self._shape(left))
+        return self._operator("MUL", "MulOptions", schema.MulOptionsT(), [left, right], name)
 
     def by_constant(
         self, kind: str, entry: str, name: str, values: Float32, *, constant_first: bool = False
@@ -120,6 +131,23 @@ class Network:
         grown = (shape[0], shape[1] + before + after, shape[2] + before + after, shape[3])
         self._tensor(name, grown)
         return self._operator("PAD", "PadOptions", schema.PadOptionsT(), [entry, sizes], name)
+
+    def concatenate(self, entries: list[str], name: str) -> str:
+        """Join tensors along the last axis."""
+        shapes = [self._shape(entry) for entry in entries]
+        self._tensor(name, (*shapes[0][:-1], sum(shape[-1] for shape in shapes)))
+        options = schema.ConcatenationOptionsT()
+        options.axis = len(shapes[0]) - 1
+        return self._operator("CONCATENATION", "ConcatenationOptions", options, entries, name)
+
+    def max_pool(self, entry: str, name: str) -> str:
+        """Take the largest of each two by two, and halve height and width."""
+        options = schema.Pool2DOptionsT()
+        options.filterHeight = options.filterWidth = options.strideH = options.strideW = 2
+        options.padding = VALID
+        batch, height, width, channels = self._shape(entry)
+        self._tensor(name, (batch, height // 2, width // 2, channels))
+        return self._operator("MAX_POOL_2D", "Pool2DOptions", options, [entry], name)
 
     def softmax(self, entry: str, name: str) -> str:
         """Add a softmax over the last axis."""
@@ -178,12 +206,14 @@ class Network:
         entry: str,
         name: str,
         weights: Float32,
-        bias: Float32,
+        bias: Float32 | None,
         shape: tuple[int, ...],
     ) -> str:
-        names = [f"{name}/weights", f"{name}/bias"]
+        names = [f"{name}/weights"]
         self._tensor(names[0], weights.shape, weights.astype(np.float32))
-        self._tensor(names[1], bias.shape, bias.astype(np.float32))
+        if bias is not None:
+            names.append(f"{name}/bias")
+            self._tensor(names[1], bias.shape, bias.astype(np.float32))
         self._tensor(name, shape)
         return self._operator(kind, options_name, options, [entry, *names], name)
 

@@ -39,73 +39,76 @@ class Converted(Frozen):
 
 
 def pictures(count: int, size_px: int = SIZE_PX) -> np.ndarray[Any, Any]:
-    """Return blocks of random colour, uint8 (count, size_px, size_px, 3)."""
-    side = -(-size_px // 8)
-    small = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
+    """Return blocks around a colour of each picture's own, uint8 (count, size_px, size_px, 3)."""
+    random, side = np.random.default_rng(0), -(-size_px // 8)
+    colours = random.uniform(0, 255, (count, 1, 1, 3))
+    blocks = colours + random.normal(0, 40, (count, side, side, 3))
+    small = np.clip(np.rint(blocks), 0, 255).astype(np.uint8)
     return small.repeat(8, 1).repeat(8, 2)[:, :size_px, :size_px]
 
 
-def networks() -> dict[str, Callable[[Any], Any]]:
-    """Return what is tried, by name: a function from a (None, 16, 16, 8) tensor to another."""
-    from keras import layers, ops
+def networks() -> dict[str, Callable[[Any, Any], Any]]:
+    """Return what is tried, by name: a function of Keras and a (1, 16, 16, 8) tensor."""
 
-    def squeeze_and_excite(x: Any) -> Any:
-        gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
-        gate = layers.Conv2D(4, 1, activation="relu")(gate)
-        return x * layers.Conv2D(8, 1, activation="sigmoid")(gate)
+    def squeeze_and_excite(k: Any, x: Any) -> Any:
+        gate = k.layers.GlobalAveragePooling2D(keepdims=True)(x)
+        gate = k.layers.Conv2D(4, 1, activation="relu")(gate)
+        return x * k.layers.Conv2D(8, 1, activation="sigmoid")(gate)
 
-    def hard_swish(x: Any) -> Any:
-        return x * layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0)
+    def hard_swish(k: Any, x: Any) -> Any:
+        return x * k.layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0)
 
-    def pair(x: Any) -> list[Any]:
-        return [x, layers.Conv2D(8, 1)(x)]
+    def pair(k: Any, x: Any) -> list[Any]:
+        return [x, k.layers.Conv2D(8, 1)(x)]
 
     return {
-        "add": lambda x: layers.Add()(pair(x)),
-        "average_pool": lambda x: layers.AveragePooling2D(3, 1, padding="same")(x),
-        "average_pool_halving": lambda x: layers.AveragePooling2D(2)(x),
-        "concatenate": lambda x: layers.Concatenate()(pair(x)),
-        "concatenate_sigmoid": lambda x: layers.Concatenate()([x, ops.sigmoid(x)]),
-        "convolution_without_bias": lambda x: layers.Conv2D(8, 3, use_bias=False)(x),
-        "convolution_dilated": lambda x: layers.Conv2D(8, 3, dilation_rate=2)(x),
-        "convolution_grouped": lambda x: layers.Conv2D(8, 3, groups=4)(x),
-        "convolution_grouped_pointwise": lambda x: layers.Conv2D(8, 1, groups=2)(x),
-        "crop": lambda x: layers.Cropping2D(((1, 0), (1, 0)))(x),
-        "dense_on_pixels": lambda x: layers.Dense(6)(x),
-        "dense_on_one_pixel": lambda x: layers.Dense(6)(
-            layers.GlobalAveragePooling2D(keepdims=True)(x)
+        "add": lambda k, x: k.layers.Add()(pair(k, x)),
+        "average_pool": lambda k, x: k.layers.AveragePooling2D(3, 1, padding="same")(x),
+        "average_pool_halving": lambda k, x: k.layers.AveragePooling2D(2)(x),
+        "concatenate": lambda k, x: k.layers.Concatenate()(pair(k, x)),
+        "concatenate_sigmoid": lambda k, x: k.layers.Concatenate()([x, k.ops.sigmoid(x)]),
+        "convolution_without_bias": lambda k, x: k.layers.Conv2D(8, 3, use_bias=False)(x),
+        "convolution_dilated": lambda k, x: k.layers.Conv2D(8, 3, dilation_rate=2)(x),
+        "convolution_grouped": lambda k, x: k.layers.Conv2D(8, 3, groups=4)(x),
+        "convolution_grouped_pointwise": lambda k, x: k.layers.Conv2D(8, 1, groups=2)(x),
+        "crop": lambda k, x: k.layers.Cropping2D(((1, 0), (1, 0)))(x),
+        "dense_on_pixels": lambda k, x: k.layers.Dense(6)(x),
+        "dense_on_one_pixel": lambda k, x: k.layers.Dense(6)(
+            k.layers.GlobalAveragePooling2D(keepdims=True)(x)
         ),
-        "depthwise": lambda x: layers.DepthwiseConv2D(3)(x),
-        "depthwise_multiplier": lambda x: layers.DepthwiseConv2D(3, depth_multiplier=2)(x),
-        "divide_by_constant": lambda x: x / 3.0,
-        "slice_with_stride": lambda x: x[:, ::2, ::2, :],
-        "flatten": lambda x: layers.Reshape((1, 1, 32))(
-            layers.Dense(32)(layers.Flatten()(layers.MaxPooling2D(4)(x)))
+        "depthwise": lambda k, x: k.layers.DepthwiseConv2D(3)(x),
+        "depthwise_multiplier": lambda k, x: k.layers.DepthwiseConv2D(3, depth_multiplier=2)(x),
+        "divide_by_constant": lambda _, x: x / 3.0,
+        "slice_with_stride": lambda _, x: x[:, ::2, ::2, :],
+        "flatten": lambda k, x: k.layers.Reshape((1, 1, 32))(
+            k.layers.Dense(32)(k.layers.Flatten()(k.layers.MaxPooling2D(4)(x)))
         ),
-        "gelu": lambda x: ops.gelu(x),
+        "gelu": lambda k, x: k.ops.gelu(x),
         "hard_swish": hard_swish,
-        "layer_normalization": lambda x: layers.LayerNormalization()(x),
-        "max_pool": lambda x: layers.MaxPooling2D()(x),
-        "maximum": lambda x: layers.Maximum()(pair(x)),
+        "layer_normalization": lambda k, x: k.layers.LayerNormalization()(x),
+        "max_pool": lambda k, x: k.layers.MaxPooling2D()(x),
+        "maximum": lambda k, x: k.layers.Maximum()(pair(k, x)),
         "mean_keeping_dimensions": squeeze_and_excite,
-        "multiply": lambda x: layers.Multiply()(pair(x)),
-        "multiply_by_constant": lambda x: x * np.linspace(0.5, 2, 8).astype(np.float32),
-        "negate": lambda x: -x,
-        "normalization_alone": lambda x: layers.BatchNormalization()(layers.ReLU()(pair(x)[0])),
-        "pad": lambda x: layers.ZeroPadding2D(3)(x),
-        "relu": lambda x: layers.ReLU()(layers.Concatenate()(pair(x))),
-        "relu6": lambda x: layers.ReLU(6.0)(layers.Concatenate()(pair(x))),
-        "reshape": lambda x: layers.Reshape((8, 32, 8))(x),
-        "sigmoid": lambda x: ops.sigmoid(x),
-        "squeeze": lambda x: layers.Reshape((1, 1, 8))(
-            layers.Dense(8)(ops.squeeze(layers.MaxPooling2D(16)(x), (1, 2)))
+        "multiply": lambda k, x: k.layers.Multiply()(pair(k, x)),
+        "multiply_by_constant": lambda _, x: x * np.linspace(0.5, 2, 8).astype(np.float32),
+        "negate": lambda _, x: -x,
+        "normalization_alone": lambda k, x: k.layers.BatchNormalization()(
+            k.layers.ReLU()(pair(k, x)[0])
         ),
-        "subtract": lambda x: layers.Subtract()(pair(x)),
-        "swish": lambda x: ops.silu(x),
-        "tanh": lambda x: ops.tanh(x),
-        "transpose": lambda x: layers.Permute((2, 1, 3))(x),
-        "upsample": lambda x: layers.UpSampling2D()(x),
-        "upsample_bilinear": lambda x: layers.UpSampling2D(interpolation="bilinear")(x),
+        "pad": lambda k, x: k.layers.ZeroPadding2D(3)(x),
+        "relu": lambda k, x: k.layers.ReLU()(k.layers.Concatenate()(pair(k, x))),
+        "relu6": lambda k, x: k.layers.ReLU(6.0)(k.layers.Concatenate()(pair(k, x))),
+        "reshape": lambda k, x: k.layers.Reshape((8, 32, 8))(x),
+        "sigmoid": lambda k, x: k.ops.sigmoid(x),
+        "squeeze": lambda k, x: k.layers.Reshape((1, 1, 8))(
+            k.layers.Dense(8)(k.ops.squeeze(k.layers.MaxPooling2D(16)(x), (1, 2)))
+        ),
+        "subtract": lambda k, x: k.layers.Subtract()(pair(k, x)),
+        "swish": lambda k, x: k.ops.silu(x),
+        "tanh": lambda k, x: k.ops.tanh(x),
+        "transpose": lambda k, x: k.layers.Permute((2, 1, 3))(x),
+        "upsample": lambda k, x: k.layers.UpSampling2D()(x),
+        "upsample_bilinear": lambda k, x: k.layers.UpSampling2D(interpolation="bilinear")(x),
     }
 
 
@@ -115,9 +118,11 @@ def build(name: str) -> Any:
     from keras import layers
 
     keras.utils.set_random_seed(5)
-    entry = layers.Input((SIZE_PX, SIZE_PX, 3))
+    # One image, as the project's own files take: with any number of them the converter writes
+    # operators that compute shapes.
+    entry = layers.Input((SIZE_PX, SIZE_PX, 3), batch_size=1)
     x = layers.Conv2D(8, 3, strides=2, padding="same", bias_initializer="normal")(entry)
-    x = networks()[name](x)
+    x = networks()[name](keras, x)
     x = layers.Conv2D(6, 1, activation="relu", bias_initializer="normal")(x)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(entry, layers.Dense(CLASSES, activation="softmax")(x))

@@ -209,7 +209,9 @@ def test_the_record_shows_every_trial_and_which_one_was_taken(
     )
 
 
-def test_the_layer_that_int8_damages_most_is_ranked_first() -> None:
+def test_the_layer_that_int8_damages_most_is_ranked_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     random = np.random.default_rng(0)
     # One colour for each image, so that no bias makes up for a wrong weight.
     pixels = random.integers(150, 256, (8, 1, 1, 3), dtype=np.uint8).repeat(32, 1).repeat(32, 2)
@@ -235,6 +237,9 @@ def test_the_layer_that_int8_damages_most_is_ranked_first() -> None:
     assert ranked[0][1] > 2 * ranked[1][1]
     assert [difference for _, difference in ranked] == sorted((d for _, d in ranked), reverse=True)
     assert sorted(name for name, _ in ranked) == ["bad", "fine", "last"]
+    # Of very many layers, only those of the most sensitive groups are measured alone.
+    monkeypatch.setattr(sensitivity, "_MOST_ALONE", 2)
+    assert sensitivity.by_sensitivity(builder, images, IMAGE, Io.int8, silent) == ranked[:1]
     # And leaving it out leaves just it in floats.
     graph = builder.build((*BIAS, Step.mixed_precision), ("bad",))
     tensors = graph.subgraphs[0].tensors
