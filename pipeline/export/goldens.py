@@ -17,7 +17,7 @@ from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.manifest import BundleManifest, FileEntry, package_versions
 from pipeline.export.golden_photos import GoldenPhoto, synthetic_photos
 from pipeline.imaging.decode import Pixels, decode_bytes
-from pipeline.imaging.preprocess import input_tensor, to_levels
+from pipeline.imaging.preprocess import input_tensor, resize_pixels
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import ask
 from pipeline.runtimes.interface import ImageFile, InferenceRequest
@@ -103,7 +103,7 @@ def make_goldens(
 
 def _golden(photo: GoldenPhoto, manifest: BundleManifest, probabilities: list[float]) -> Golden:
     pixels = decode_bytes(photo.data, manifest.image, where=photo.file)
-    levels = to_levels(pixels, manifest.image)
+    levels = resize_pixels(pixels, manifest.image)
     (fed,) = manifest.inputs
     tensor = input_tensor(
         levels, manifest.image, dtype=fed.dtype, scale=fed.scale, zero_point=fed.zero_point

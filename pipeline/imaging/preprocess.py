@@ -40,7 +40,7 @@ def resize_bilinear(pixels: Pixels, height_px: int, width_px: int) -> Float32:
     return upper + (lower - upper) * y_lerp[:, None, None]
 
 
-def to_levels(pixels: Pixels, contract: ImageContract) -> Pixels:
+def resize_pixels(pixels: Pixels, contract: ImageContract) -> Pixels:
     """Resize decoded pixels to the contract's size in whole grey levels.
 
     Args:
@@ -104,13 +104,13 @@ def input_tensor(
     return stored
 
 
-def load_levels(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
+def load_resized_pixels(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
     """Read an image file as contract-sized grey levels, uint8 (height, width, 3).
 
     Raises:
         BadInput: the file is not a readable image, or not the one with this hash.
     """
-    return to_levels(decode_file(path, contract, sha256), contract)
+    return resize_pixels(decode_file(path, contract, sha256), contract)
 
 
 def _taps(

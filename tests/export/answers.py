@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.imaging.preprocess import load_levels, normalize
+from pipeline.imaging.preprocess import load_resized_pixels, normalize
 from pipeline.progress import Report
 from tests.export.samples import IMAGE
 
@@ -16,7 +16,7 @@ def answer_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     """Return the dequantized probabilities of each model."""
     from ai_edge_litert.interpreter import Interpreter
 
-    levels = load_levels(Path(request["image"]), IMAGE)
+    levels = load_resized_pixels(Path(request["image"]), IMAGE)
     answers = {}
     for name, path in request["models"].items():
         runner = Interpreter(model_path=path).get_signature_runner("serving_default")

@@ -16,10 +16,10 @@ from pipeline.errors import BadInput
 from pipeline.imaging.decode import decode_bytes
 from pipeline.imaging.preprocess import (
     input_tensor,
-    load_levels,
+    load_resized_pixels,
     normalize,
     resize_bilinear,
-    to_levels,
+    resize_pixels,
 )
 from tests.imaging.samples import encode, noise
 
@@ -95,14 +95,14 @@ def test_levels_are_rounded_half_to_even(first: int) -> None:
     columns = np.arange(first, first + 64, dtype=np.uint8)
     pixels = np.broadcast_to(columns[None, :, None], (64, 64, 3))
     # half the size reads the middle of two columns: 0.5, 2.5, ... or 1.5, 3.5, ...
-    levels = to_levels(pixels, contract)
+    levels = resize_pixels(pixels, contract)
     assert levels[0, :, 0].tolist() == [k + 2 * first for k in range(0, 64, 2)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (255, 257), (6000, 8000)])
 def test_any_size_becomes_the_contract_size(shape: tuple[int, int]) -> None:
     contract = ImageContract()
-    levels = to_levels(np.full((*shape, 3), 77, np.uint8), contract)
+    levels = resize_pixels(np.full((*shape, 3), 77, np.uint8), contract)
     assert levels.shape == (256, 256, 3)
     assert levels.dtype == np.uint8
     assert np.all(levels == 77)
@@ -171,9 +171,9 @@ def test_a_file_and_its_bytes_give_the_same_levels(tmp_path: Path) -> None:
     data = encode(Image.fromarray(noise(50, 31)), "JPEG", exif=exif)
     path = tmp_path / "x.jpg"
     path.write_bytes(data)
-    levels = load_levels(path, contract)
+    levels = load_resized_pixels(path, contract)
     assert levels.shape == (64, 96, 3)
-    assert np.array_equal(levels, to_levels(decode_bytes(data, contract, where="x"), contract))
+    assert np.array_equal(levels, resize_pixels(decode_bytes(data, contract, where="x"), contract))
 
 
 def test_bad_bytes_are_refused_under_the_given_name() -> None:
@@ -184,4 +184,4 @@ def test_bad_bytes_are_refused_under_the_given_name() -> None:
 @given(height=st.integers(1, 50), width=st.integers(1, 50))
 def test_levels_lie_in_memory_as_native_runtimes_read_them(height: int, width: int) -> None:
     pixels = np.zeros((height, width, 3), np.uint8)
-    assert to_levels(pixels, ImageContract(height_px=32, width_px=64)).flags.c_contiguous
+    assert resize_pixels(pixels, ImageContract(height_px=32, width_px=64)).flags.c_contiguous

@@ -205,11 +205,11 @@ def cases_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     from pipeline.export.int8.io_types import input_range, set_io_type
     from pipeline.export.int8.lower import lower
     from pipeline.export.int8.value_range import min_max
-    from pipeline.imaging.preprocess import load_levels
+    from pipeline.imaging.preprocess import load_resized_pixels
     from pipeline.tflite.edit import duplicate, pack
 
     folder, images = Path(request["folder"]), request["images"]
-    pixels = np.stack([load_levels(Path(one["path"]), IMAGE) for one in images])
+    pixels = np.stack([load_resized_pixels(Path(one["path"]), IMAGE) for one in images])
     model = duplicate(toy())
 
     def builder(io: Io) -> Int8Builder:
