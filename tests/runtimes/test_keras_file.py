@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.errors import BadInput
 from pipeline.runtimes.keras_file import check_keras_archive
-from tests.export.samples import Samples
+from tests.export.samples import Loaded, LoadRequest, Samples
 from tests.export.samples import samples as make_samples
 
 
@@ -161,16 +161,19 @@ def test_keras_loads_only_classifiers_that_fit(samples: Samples, tmp_path: Path)
     with zipfile.ZipFile(samples.models["good"]) as old, zipfile.ZipFile(damaged, "w") as new:
         for name in old.namelist():
             new.writestr(name, b"" if name.endswith(".h5") else old.read(name))
-    models = {**{kind: str(path) for kind, path in samples.models.items()}, "no": str(damaged)}
-    ends = run_child("tests.export.samples:load_keras_child", {"models": models})
-    assert ends["good"] == "loaded"
-    assert "another number of outputs than there are labels" in ends["seven"]
-    assert "(batch, 3)" in ends["seven"]
-    assert "(None, 7)" in ends["seven"]
-    assert "answers logits" in ends["logits"]
-    assert "activation linear" in ends["logits"]
-    assert "carries code" in ends["lambda"]
-    assert "Keras cannot load the model" in ends["no"]
+    said = ask_child(
+        "tests.export.samples:load_keras_child",
+        LoadRequest(models={**samples.models, "no": damaged}),
+        Loaded,
+    ).said
+    assert said["good"] == "loaded"
+    assert "another number of outputs than there are labels" in said["seven"]
+    assert "(batch, 3)" in said["seven"]
+    assert "(None, 7)" in said["seven"]
+    assert "answers logits" in said["logits"]
+    assert "activation linear" in said["logits"]
+    assert "carries code" in said["lambda"]
+    assert "Keras cannot load the model" in said["no"]
     assert not (samples.folder / "code-ran").exists()
 
 
