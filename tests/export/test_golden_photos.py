@@ -119,9 +119,9 @@ def test_the_photos_are_of_the_kinds_they_say() -> None:
     assert opened["small.jpg"].size == (61, 47)
     sampling = {file: one.layer[0][1:3] for file, one in opened.items()}
     assert (sampling["odd-size.jpg"], sampling["subsampled.jpg"]) == ((1, 1), (2, 2))
-    levels = {photo.file: right(photo, image) for photo in synthetic_photos(image)}
-    assert not levels["black.jpg"].any()
-    assert (levels["white.jpg"] == 255).all()
+    resized = {photo.file: right(photo, image) for photo in synthetic_photos(image)}
+    assert not resized["black.jpg"].any()
+    assert (resized["white.jpg"] == 255).all()
 
 
 def test_photos_of_a_user_are_taken_byte_for_byte(tmp_path: Path) -> None:
