@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("workflow",),
     ("export", "parity"),
     ("data", "training", "runtimes", "report", "android"),
+    ("classifier",),
     ("imaging", "tflite", "metrics"),
     # contract raises errors; child hashes requests and carries errors and progress.
     ("child",),

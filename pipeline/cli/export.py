@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.limits import (
+    AcceptWeakOption,
+    BalancedToleranceOption,
+    CriticalToleranceOption,
+    MaxMeanDifferenceOption,
+    MinAgreementOption,
+    MinCriticalImagesOption,
+    MinImagesOption,
+    MinReferenceAccuracyOption,
+    thresholds_of,
+)
 from pipeline.cli.options import (
     DEFAULT_RUN_DIR,
     JsonOption,
@@ -18,23 +29,43 @@ from pipeline.cli.options import (
     options_checked,
 )
 from pipeline.cli.output import output
+from pipeline.cli.show_exports import finish
+from pipeline.cli.stated import (
+    ChannelsOption,
+    CriticalOption,
+    LabelsOption,
+    LogitsOption,
+    MeanOption,
+    NormalizationOption,
+    SizeOption,
+    StdOption,
+    stated_model,
+)
 from pipeline.contract.choices import Io, Quantize, Repair, default_io
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from pipeline.contract.recipe import Recipe
-    from pipeline.workflow.exported import Exported
-    from pipeline.workflow.report import ReportResult
 
 
 def export(
     quantize: QuantizeOption = None,
+    labels: LabelsOption = None,
+    critical: CriticalOption = None,
+    normalization: NormalizationOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    channels: ChannelsOption = None,
+    logits: LogitsOption = False,
+    size: SizeOption = None,
     io: Annotated[
         Io | None, typer.Option(help="Input and output type; uint8 for int8, else float32.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="A .keras file; the run's own by default.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A .keras or .h5 file or a SavedModel folder; the run's own by default.",
+        ),
     ] = None,
     representative: Annotated[
         int | None, typer.Option(min=1, help="Training images that calibrate int8; 200.")
@@ -68,6 +99,14 @@ def export(
         ),
     ] = None,
     tolerance: ToleranceOption = 0.01,
+    min_agreement: MinAgreementOption = None,
+    balanced_tolerance: BalancedToleranceOption = None,
+    critical_tolerance: CriticalToleranceOption = None,
+    max_mean_difference: MaxMeanDifferenceOption = None,
+    min_images: MinImagesOption = None,
+    min_critical_images: MinCriticalImagesOption = None,
+    min_reference_accuracy: MinReferenceAccuracyOption = None,
+    accept_weak_reference: AcceptWeakOption = False,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
     ] = "2.16.0",
@@ -90,7 +129,6 @@ def export(
     """
     from pipeline.contract.decision import Decision, parse_thresholds
     from pipeline.contract.run import RunDir
-    from pipeline.parity.thresholds import Thresholds
     from pipeline.workflow.export import export as export_file
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.report import write_report
@@ -108,12 +146,32 @@ def export(
             },
         )
     with options_checked():
-        thresholds = Thresholds(accuracy_tolerance=tolerance)
+        thresholds = thresholds_of(
+            tolerance=tolerance,
+            min_agreement=min_agreement,
+            balanced_tolerance=balanced_tolerance,
+            critical_tolerance=critical_tolerance,
+            max_mean_difference=max_mean_difference,
+            min_images=min_images,
+            min_critical_images=min_critical_images,
+            min_reference_accuracy=min_reference_accuracy,
+            accept_weak_reference=accept_weak_reference,
+        )
         decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
+        stated = stated_model(
+            labels=labels,
+            critical=critical,
+            normalization=normalization,
+            mean=mean,
+            std=std,
+            channels=channels,
+            logits=logits,
+            size=size,
+        )
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
         job = ExportJob(
-            source=keras_source(run, model),
+            source=keras_source(run, model, stated),
             recipe=recipe,
             thresholds=thresholds,
             promised_runtime=min_runtime,
@@ -160,47 +218,3 @@ def _recipe(
         expected=f"--quantize {', '.join(Quantize)}; or --recipe FILE",
         got="neither" if quantize is None else "both",
     )
-
-
-def finish(
-    exported: list[Exported], written: ReportResult, junit: Path | None, markdown: Path | None
-) -> None:
-    """Show the exports, then end with the first refusal among them, or with what is not written."""
-    from rich.markup import escape
-
-    from pipeline.cli.verdict_files import report_lines, report_value, write_verdicts
-    from pipeline.report.terminal import search_table, verdict_table
-
-    verdicts = {one.recipe.name: one.verdict for one in exported}
-    problem = write_verdicts(verdicts, junit=junit, markdown=markdown) or written.problem
-    refusals = [one.refusal() for one in exported]
-    refused = next((refusal for refusal in refusals if refusal is not None), None)
-    value: dict[str, Any] = {
-        "exports": [
-            {
-                "recipe": one.recipe.name,
-                "folder": str(one.folder),
-                "published": one.published,
-                "resumed": one.resumed,
-                "sha256": one.manifest.files["model.tflite"].sha256,
-                "size_bytes": one.manifest.files["model.tflite"].size_bytes,
-                "min_runtime": one.manifest.min_runtime,
-                "steps": [str(step) for step in one.manifest.recipe.steps or ()],
-                "float16_layers": list(one.manifest.recipe.float16_layers),
-                "search": one.manifest.search.model_dump(mode="json"),
-                "verdict": one.verdict.model_dump(mode="json"),
-            }
-            for one in exported
-        ],
-        **report_value(written),
-    }
-    parts: list[RenderableType] = []
-    for one in exported:
-        search = search_table(one.manifest, one.recipe.name)
-        parts += [] if search is None else [search]
-        parts.append(verdict_table(one.verdict, one.recipe.name))
-        parts.append(
-            f"{'published' if one.published else 'NOT published, kept aside'}: "
-            f"{escape(str(one.folder))}"
-        )
-    output.conclude(value, refused or problem, *parts, *report_lines(written))

@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.limits import (
+    AcceptWeakOption,
+    BalancedToleranceOption,
+    CriticalToleranceOption,
+    MaxMeanDifferenceOption,
+    MinAgreementOption,
+    MinCriticalImagesOption,
+    MinImagesOption,
+    MinReferenceAccuracyOption,
+    thresholds_of,
+)
 from pipeline.cli.options import (
     DEFAULT_RUN_DIR,
     JsonOption,
@@ -17,6 +28,7 @@ from pipeline.cli.options import (
     options_checked,
 )
 from pipeline.cli.output import output
+from pipeline.cli.stated import CriticalOption
 
 
 def parity(
@@ -30,13 +42,16 @@ def parity(
     candidate: Annotated[
         Path | None, typer.Option(help="The recording (JSON) to judge, a phone's too.")
     ] = None,
-    critical: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Gate this class's recall on its own; repeatable. The model's by default."
-        ),
-    ] = None,
+    critical: CriticalOption = None,
     tolerance: ToleranceOption = 0.01,
+    min_agreement: MinAgreementOption = None,
+    balanced_tolerance: BalancedToleranceOption = None,
+    critical_tolerance: CriticalToleranceOption = None,
+    max_mean_difference: MaxMeanDifferenceOption = None,
+    min_images: MinImagesOption = None,
+    min_critical_images: MinCriticalImagesOption = None,
+    min_reference_accuracy: MinReferenceAccuracyOption = None,
+    accept_weak_reference: AcceptWeakOption = False,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
@@ -47,16 +62,28 @@ def parity(
     A file is judged against the run's Keras model on the validation split, what a phone answered
     to a bundle's goldens against the bundle.
     """
+    from rich.markup import escape
+
     from pipeline.cli.verdict_files import write_verdicts
     from pipeline.contract.run import RunDir
     from pipeline.errors import BadInput
-    from pipeline.parity.thresholds import Thresholds
+    from pipeline.report.sentences import note
     from pipeline.report.terminal import verdict_table
     from pipeline.workflow.parity import judge_model, judge_recording_files
     from pipeline.workflow.refusal import refusal
 
     with options_checked():
-        thresholds = Thresholds(accuracy_tolerance=tolerance)
+        thresholds = thresholds_of(
+            tolerance=tolerance,
+            min_agreement=min_agreement,
+            balanced_tolerance=balanced_tolerance,
+            critical_tolerance=critical_tolerance,
+            max_mean_difference=max_mean_difference,
+            min_images=min_images,
+            min_critical_images=min_critical_images,
+            min_reference_accuracy=min_reference_accuracy,
+            accept_weak_reference=accept_weak_reference,
+        )
     named = None if critical is None else tuple(critical)
     if model is not None and reference is None and candidate is None:
         run = RunDir(run_dir)
@@ -75,4 +102,5 @@ def parity(
         {"verdict": verdict.model_dump(mode="json")},
         refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
+        *(f"[bold yellow]{escape(note(n))}[/]" for n in verdict.figures.get("notes", [])),
     )

@@ -58,7 +58,7 @@ def run(
 
 def run_and_show(config: RunConfig, junit: Path | None, markdown: Path | None) -> None:
     """Run a configuration with progress, then show its exports."""
-    from pipeline.cli.export import finish
+    from pipeline.cli.show_exports import finish
     from pipeline.contract.manifest import NOTICE
     from pipeline.workflow.run import run_stages
 

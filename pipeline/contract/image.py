@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.hashing import sha256_json
 
 # Of one side of a model's input; which sizes in between a network takes is the network's to say.
 MIN_SIZE_PX = 8
@@ -44,6 +45,13 @@ class ImageContract(Frozen):
     std: float = Field(default=127.5, gt=0.0, le=255.0)
     layout: Literal["NHWC"] = "NHWC"
     max_image_px: int = Field(default=100_000_000, ge=1)
+
+    def pixels_digest(self) -> str:
+        """Return the SHA-256 of what decides the resized pixels: everything but mean and std.
+
+        Two models that normalize differently are compared on the same pixels.
+        """
+        return sha256_json(self.model_dump(mode="json", exclude={"mean", "std"}))
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:

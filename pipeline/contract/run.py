@@ -142,6 +142,10 @@ class RunDir:
         """Return the JSON file of the recording that `key`, a hash, decides."""
         return self.recordings / f"{runtime}-{split}-{key[:16]}.json"
 
+    def conventions(self, key: str) -> Path:
+        """Return what a model answers under other input conventions, beside no recording's name."""
+        return self.root / "conventions" / f"{key[:16]}.json"
+
     def log(self, name: str) -> Path:
         """Return the log of the child process that does `name`."""
         return self.logs / f"{name}.log"

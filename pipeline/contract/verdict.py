@@ -21,8 +21,9 @@ class Outcome(StrEnum):
 
 
 class Gate(StrEnum):
-    """Name the three gates, in the order they are run."""
+    """Name the four gates, in the order they run."""
 
+    reference = "reference"
     structure = "structure"
     numbers = "numbers"
     task = "task"

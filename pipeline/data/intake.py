@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import Finding
 from pipeline.contract.labels import ISIC_2019, Labels
+from pipeline.contract.malignancy import proposed_critical
 from pipeline.data.choices import OnBad
 from pipeline.errors import BadInput
 
@@ -144,7 +145,8 @@ def require_items(items: list[Item], book: ProblemBook, where: Path) -> None:
 def choose_labels(names: set[str], given: Labels | None, where: Path) -> Labels:
     """Order class names: as given, else as ISIC 2019 when all 8 are there, else sorted.
 
-    Names of ISIC 2019 keep their full names, and MEL stays critical.
+    Names of ISIC 2019 keep their full names. Classes that are named as known malignancies are
+    critical; of ISIC 2019's, MEL alone.
 
     Raises:
         BadInput: a name is not among the given labels or no plain word, or there are fewer than
@@ -165,7 +167,7 @@ def choose_labels(names: set[str], given: Labels | None, where: Path) -> Labels:
     try:
         return Labels(
             names=tuple(sorted(names)),
-            critical=tuple(n for n in ISIC_2019.critical if known and n in names),
+            critical=proposed_critical(sorted(names)),
             full_names={n: ISIC_2019.full_names[n] for n in sorted(names)} if known else {},
         )
     except ValidationError as error:

@@ -82,7 +82,7 @@ def build(
     write_metadata(
         made.path,
         file,
-        image=conversion.image,
+        image=made.image,
         labels=conversion.labels,
         io=made.recipe.io,
         about=request.about,
@@ -101,7 +101,7 @@ def build(
             MODEL_FILE: FileEntry(sha256=found.sha256, size_bytes=found.size_bytes),
             RECIPE_FILE: FileEntry.of(staging / RECIPE_FILE),
         },
-        image=conversion.image,
+        image=made.image,
         labels=conversion.labels,
         about=request.about,
         recipe=made.recipe,

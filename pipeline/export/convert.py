@@ -8,35 +8,40 @@ int8 starts from the float file; see `pipeline.export.int8`.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, assert_never
 
 from pydantic import Field
 
+from pipeline.classifier.open import open_classifier
+from pipeline.classifier.spec import ClassifierSpec, model_sha256
 from pipeline.contract.base import Frozen
-from pipeline.contract.hashing import sha256_bytes, sha256_file
+from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
+from pipeline.contract.normalization import ChannelMixing
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.progress import ProgressEvent, Report
-from pipeline.runtimes.keras_file import load_keras
 from pipeline.tflite.edit import name_input_and_output, pack, unpack_whole
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "probability"
 
 # Raise it when this file changes the bytes it makes: it is part of the cache key.
-REVISION = 3
+REVISION = 4
 
 
 class ConvertRequest(Frozen):
-    """Ask for the file of a Keras model by a recipe other than int8, written to `out`."""
+    """Ask for the file of a Keras model by a recipe other than int8, written to `out`.
 
-    model: str
-    model_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    The file takes what the model takes. With `mixing`, three rows of three weights and an offset,
+    it takes RGB pixels of one mean and standard deviation, and makes of them what the model takes.
+    """
+
+    classifier: ClassifierSpec
     recipe: Recipe
-    image: ImageContract
-    classes: int = Field(ge=2)
+    mixing: ChannelMixing | None = None
     out: str
 
 
@@ -59,22 +64,19 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
         BadInput: the model is refused, or changed since it was listed.
         EnvironmentProblem: the converter failed.
     """
-    model_path, image = Path(request.model), request.image
-    if (found := sha256_file(model_path)) != request.model_sha256:
+    spec = request.classifier
+    if (found := model_sha256(spec.path)) != spec.sha256:
         raise BadInput(
             "the model file changed while it was being exported",
-            where=str(model_path),
-            expected=f"sha256 {request.model_sha256}",
+            where=str(spec.path),
+            expected=f"sha256 {spec.sha256}",
             got=f"sha256 {found}",
         )
     steps = _Steps(report, total=4)
     steps.begin("load the model")
-    model = load_keras(model_path, image=image, classes=request.classes)
-    with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
-        steps.begin("freeze")
-        _save_frozen(model, image, folder)
-        steps.begin("convert")
-        data = _convert(folder, request.recipe)
+    classifier = open_classifier(spec)
+    concrete = classifier.concrete_function(spec.image.input_shape)
+    data = convert_function(concrete, request.mixing, request.recipe, on_step=steps.begin)
     steps.begin("write")
     named = unpack_whole(data, where=request.out)
     name_input_and_output(named, INPUT_NAME, OUTPUT_NAME)
@@ -84,20 +86,64 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
     return ConvertAnswer(sha256=sha256_bytes(data), size_bytes=len(data))
 
 
-def _save_frozen(model: Any, image: ImageContract, folder: str) -> None:
+def convert_keras(
+    model: Any, image: ImageContract, recipe: Recipe, on_step: Callable[[str], None]
+) -> bytes:
+    """Return the `.tflite` file of an open Keras model as it is. Child process only.
+
+    Raises:
+        EnvironmentProblem: the converter failed.
+    """
+    import tensorflow as tf
+
+    shape = tf.TensorSpec(image.input_shape, tf.float32, name=INPUT_NAME)
+    concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(shape)
+    return convert_function(concrete, None, recipe, on_step)
+
+
+def convert_function(
+    concrete: Any, mixing: ChannelMixing | None, recipe: Recipe, on_step: Callable[[str], None]
+) -> bytes:
+    """Return the `.tflite` file of a TensorFlow function by a recipe other than int8.
+
+    Raises:
+        EnvironmentProblem: the converter failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
+        on_step("freeze")
+        _save_frozen(concrete, mixing, folder)
+        on_step("convert")
+        return _convert(folder, recipe)
+
+
+def _save_frozen(concrete: Any, mixing: ChannelMixing | None, folder: str) -> None:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
 
-    shape = tf.TensorSpec(image.input_shape, tf.float32, name=INPUT_NAME)
-    concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(shape)
+    (shape,) = concrete.structured_input_signature[0]
     frozen = convert_variables_to_constants_v2(concrete)
     module = tf.Module()
     module.__call__ = tf.function(
-        lambda image: {OUTPUT_NAME: frozen(image)[0]}, input_signature=[shape]
+        lambda image: {OUTPUT_NAME: frozen(_mixed(image, mixing))[0]}, input_signature=[shape]
     )
-    tf.saved_model.save(module, folder, signatures=module.__call__)
+    # EfficientNet's activation has a gradient of its own, which refers to variables that are gone.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures=module.__call__, options=options)
+
+
+def _mixed(image: Any, mixing: ChannelMixing | None) -> Any:
+    if mixing is None:
+        return image
+    import tensorflow as tf
+
+    kernel = tf.constant(mixing.weights, tf.float32)
+    # One image of one pixel's kernel: rows are the model's channels, columns red, green, blue.
+    weights = tf.reshape(tf.transpose(kernel), (1, 1, 3, 3))
+    return tf.nn.bias_add(
+        tf.nn.conv2d(image, weights, 1, "VALID"), tf.constant(mixing.offsets, tf.float32)
+    )
 
 
 def _convert(folder: str, recipe: Recipe) -> bytes:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from pipeline.child import ask_child
+from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.choices import Repair
 from pipeline.contract.dataset import DatasetManifest, ImageRecord
-from pipeline.contract.hashing import sha256_file, sha256_json
+from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import package_versions
+from pipeline.contract.normalization import (
+    ChannelMixing,
+    UniformNormalization,
+    channel_mixing,
+    shared_normalization,
+)
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.search import SearchRecord
 from pipeline.export.convert import REVISION, ConvertAnswer, ConvertRequest
+from pipeline.export.input_adapter import ADAPTER_REVISION, adapt_input
 from pipeline.export.int8.request import (
     ModelFile,
     QuantizeAnswer,
@@ -25,15 +34,17 @@ from pipeline.export.int8.request import (
 )
 from pipeline.export.representative import representative_images
 from pipeline.progress import Report
+from pipeline.tflite.edit import pack, unpack_whole
+from pipeline.tflite.flatbuffer import read_file
 
 _CONVERTER_PACKAGES = ("tensorflow", "keras")
 _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
-_INT8_REVISION = 4
+_INT8_REVISION = 5
 # Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
 _BUNDLE_REVISION = 1
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
-EXPORTER_REVISION = f"{REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
+EXPORTER_REVISION = f"{REVISION}.{ADAPTER_REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
 # With as many blends of them, a few seconds for each step that is measured.
 _REPAIR_IMAGES = 128
 
@@ -42,22 +53,39 @@ _REPAIR_IMAGES = 128
 class Conversion:
     """Hold what decides the bytes of a file."""
 
-    model: Path
-    model_sha256: str
+    classifier: ClassifierSpec
     recipe: Recipe
-    image: ImageContract
     labels: Labels
     dataset: DatasetManifest
+
+    @property
+    def model_sha256(self) -> str:
+        """Return the hash of the model."""
+        return self.classifier.sha256
 
 
 @dataclass(frozen=True)
 class Converted:
-    """Hold the file, the recipe as it was followed, and what an int8 search tried."""
+    """Hold the file, the recipe as it was followed, and what an int8 search tried.
+
+    `image` is what the file takes: RGB pixels of one mean and one standard deviation, whatever
+    the model itself takes.
+    """
 
     path: Path
     recipe: Recipe
+    image: ImageContract
     search: SearchRecord = field(default_factory=SearchRecord)
     representative_sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AdaptedFile:
+    """Hold a float32 file and what it takes."""
+
+    path: Path
+    sha256: str
+    image: ImageContract
 
 
 def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Converted:
@@ -69,10 +97,63 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
         BadInput: the model, the dataset or an image is refused.
         EnvironmentProblem: a tool could not run.
     """
-    if conversion.recipe.quantize is not Quantize.int8:
-        return Converted(_convert(conversion, conversion.recipe, run, report), conversion.recipe)
     recipe = conversion.recipe
-    source = float_file(conversion, run, report)
+    match recipe.quantize:
+        case Quantize.float32:
+            adapted = adapted_float_file(conversion, run, report)
+            return Converted(adapted.path, recipe, adapted.image)
+        case Quantize.float16 | Quantize.dynamic:
+            image, mixing = _fed(conversion.classifier)
+            return Converted(_convert(conversion, recipe, mixing, run, report), recipe, image)
+        case Quantize.int8:
+            return _int8_file(conversion, run, report)
+        case _:
+            assert_never(recipe.quantize)
+
+
+def adapted_float_file(conversion: Conversion, run: RunDir, report: Report) -> AdaptedFile:
+    """Return the float32 file that takes what a phone feeds.
+
+    What the model does to its input first is computed as one scale and offset for each channel,
+    and left out where the phone's normalization says as much.
+
+    Raises:
+        BadInput: the model is refused.
+        EnvironmentProblem: a tool could not run.
+    """
+    source = _convert(
+        conversion, Recipe(quantize=Quantize.float32, io=Io.float32), None, run, report
+    )
+    data = read_file(source)
+    known_by = {
+        "float_sha256": sha256_bytes(data),
+        "normalization": conversion.classifier.normalization.model_dump(mode="json"),
+        "adapter": ADAPTER_REVISION,
+    }
+    cached = _cached(known_by, run)
+    note = cached.with_suffix(".json")
+    if not cached.is_file() or not note.is_file():
+        model = unpack_whole(data, where=str(source))
+        adapted = adapt_input(model, conversion.classifier.normalization)
+        adapted.normalization.save(note)
+        write_bytes_atomic(cached, pack(adapted.model))
+    fed = UniformNormalization.load(note)
+    return AdaptedFile(cached, sha256_file(cached), _fed_image(conversion.classifier, fed))
+
+
+def _fed(classifier: ClassifierSpec) -> tuple[ImageContract, ChannelMixing | None]:
+    """Return what a phone feeds a file that does the rest with one convolution in front."""
+    fed = shared_normalization(classifier.normalization)
+    return _fed_image(classifier, fed), channel_mixing(classifier.normalization, fed)
+
+
+def _fed_image(classifier: ClassifierSpec, fed: UniformNormalization) -> ImageContract:
+    return classifier.image.model_copy(update={"mean": fed.mean, "std": fed.std})
+
+
+def _int8_file(conversion: Conversion, run: RunDir, report: Report) -> Converted:
+    recipe = conversion.recipe
+    source = adapted_float_file(conversion, run, report)
     representative = representative_images(
         conversion.dataset, recipe.representative_count, recipe.seed
     )
@@ -83,9 +164,9 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
             conversion.dataset, _REPAIR_IMAGES, recipe.seed, exclude=representative
         )
     request = QuantizeRequest(
-        float_file=ModelFile(path=str(source), sha256=sha256_file(source)),
+        float_file=ModelFile(path=str(source.path), sha256=source.sha256),
         recipe=recipe,
-        image=conversion.image,
+        image=source.image,
         labels=conversion.labels,
         representative=image_files(representative, conversion.dataset),
         repair=image_files(measured, conversion.dataset),
@@ -99,25 +180,22 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
             "float16_layers": answer.float16_layers,
         }
     )
-    return Converted(cached, settled, answer.search, tuple(one.sha256 for one in representative))
+    hashes = tuple(one.sha256 for one in representative)
+    return Converted(cached, settled, source.image, answer.search, hashes)
 
 
-def float_file(conversion: Conversion, run: RunDir, report: Report) -> Path:
-    """Return the float32 file of a conversion's model, whatever its recipe.
-
-    Raises:
-        BadInput: the model is refused.
-        EnvironmentProblem: a tool could not run.
-    """
-    return _convert(conversion, Recipe(quantize=Quantize.float32, io=Io.float32), run, report)
-
-
-def _convert(conversion: Conversion, recipe: Recipe, run: RunDir, report: Report) -> Path:
+def _convert(
+    conversion: Conversion,
+    recipe: Recipe,
+    mixing: ChannelMixing | None,
+    run: RunDir,
+    report: Report,
+) -> Path:
+    classifier = conversion.classifier
     known_by = {
-        "model_sha256": conversion.model_sha256,
+        "classifier": classifier.model_dump(mode="json", exclude={"path", "normalization"}),
         "quantize": str(recipe.quantize),
-        "image": conversion.image.model_dump(mode="json"),
-        "classes": len(conversion.labels),
+        "mixing": None if mixing is None else mixing.model_dump(mode="json"),
         "versions": package_versions(*_CONVERTER_PACKAGES),
         "revision": REVISION,
     }
@@ -127,16 +205,14 @@ def _convert(conversion: Conversion, recipe: Recipe, run: RunDir, report: Report
         ask_child(
             "pipeline.export.convert:convert_child",
             ConvertRequest(
-                model=str(conversion.model.resolve()),
-                model_sha256=conversion.model_sha256,
+                classifier=classifier.model_copy(update={"path": classifier.path.resolve()}),
                 recipe=recipe,
-                image=conversion.image,
-                classes=len(conversion.labels),
+                mixing=mixing,
                 out=str(unfinished),
             ),
             ConvertAnswer,
             report=report,
-            log=run.logs / f"convert-{recipe.name}.log",
+            log=run.log(f"convert-{recipe.name}"),
         )
         unfinished.replace(cached)
     return cached

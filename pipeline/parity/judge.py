@@ -19,7 +19,7 @@ def judge_recordings(
     thresholds: Thresholds,
     *,
     critical: tuple[str, ...],
-    structure: tuple[Check, ...] = (),
+    before: tuple[Check, ...] = (),
 ) -> Verdict:
     """Run the numbers gate, then the task gate; a pure function of its arguments.
 
@@ -31,7 +31,7 @@ def judge_recordings(
         candidate: what was exported, in the runtime that will serve it.
         thresholds: the limits.
         critical: the labels whose recall is gated one by one.
-        structure: checks of the candidate's file, which come first in the verdict.
+        before: checks of the reference and of the candidate's file, which come first.
 
     Raises:
         BadInput: the recordings are not of the same images under the same contract, or
@@ -47,7 +47,10 @@ def judge_recordings(
         )
     figures = common_figures(reference.facts, candidate.facts)
     figures["thresholds"] = thresholds.model_dump()
-    checks = [*structure, *validity_checks("reference", pair.reference)]
+    figures["critical"] = [*critical]
+    if not critical:
+        figures["notes"].append({"kind": "no_critical_class", "labels": [*pair.labels]})
+    checks = [*before, *validity_checks("reference", pair.reference)]
     checks += validity_checks("candidate", pair.candidate)
     if all(check.outcome is not Outcome.failed for check in checks):
         answers = Answers.of(pair)

@@ -23,7 +23,11 @@ class Thresholds(Frozen):
     any class: wide enough for 8 bits, far too narrow for a wrong normalization.
 
     Below `min_images` labelled images, or `min_critical_images` of a critical class, nothing is
-    decided and the check is inconclusive.
+    decided and the check is inconclusive: with 20 images one of them is 5 points of recall.
+
+    The reference must be right more often than always answering the largest class, and on at
+    least `min_reference_accuracy` of the labelled images where that is given;
+    `accept_weak_reference` publishes a file of one that is not, and the verdict says so.
     """
 
     accuracy_tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
@@ -32,4 +36,6 @@ class Thresholds(Frozen):
     critical_recall_tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
     max_mean_probability_difference: float = Field(default=0.10, ge=0.0, le=1.0)
     min_images: int = Field(default=50, ge=1)
-    min_critical_images: int = Field(default=5, ge=1)
+    min_critical_images: int = Field(default=20, ge=1)
+    min_reference_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
+    accept_weak_reference: bool = False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.contract.verdict import Check
+from pipeline.report.reference_sentences import REFERENCE_SENTENCES
 from pipeline.report.wording import (
     amount,
     asked_for,
@@ -228,6 +229,9 @@ _REASONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "reference_never_right": lambda reason: (
         f"the reference recognizes no {reason['label']}, so none can be lost"
     ),
+    "not_significant": lambda reason: (
+        f"chance explains it, p = {reason['p']:.2g} is not below {reason['significance']:g}"
+    ),
     "unknown_operators": lambda reason: (
         f"not known for {joined(reason['operators'], 'a graph without operators')}"
     ),
@@ -237,12 +241,18 @@ _NOTES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         "Self-comparison: both recordings are of the same model in the same runtime, so this "
         "verdict says nothing about an export."
     ),
+    "no_critical_class": lambda data: (
+        "NO CRITICAL CLASS: no class's recall is gated on its own, so a file that loses all of one "
+        "may pass. Name it with --critical LABEL; the labels are "
+        f"{joined(data['labels'])}."
+    ),
     "choice_not_compared": lambda data: (
         "The chosen class is not compared: the reference prefers none by more than "
         f"{data['margin']:g} on any golden."
     ),
 }
 SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    **REFERENCE_SENTENCES,
     "not_finite": _not_finite,
     "out_of_range": _out_of_range,
     "sum_error": _sum_error,

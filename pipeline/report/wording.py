@@ -78,6 +78,8 @@ def exception(check: Check) -> str:
         p = paired.get("mcnemar_exact_p") if isinstance(paired, dict) else None
         shown = f" (p = {p:.3g})" if isinstance(p, float) else ""
         return f"a gain that chance explains{shown}"
+    if isinstance(rule, dict) and rule.get("kind") == "weak_reference_accepted":
+        return "a weak reference that was accepted (--accept-weak-reference)"
     return f"by a rule without words here: {plain(rule)}"
 
 

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract.hashing import sha256_file
+from pipeline.classifier.spec import model_sha256
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import load_resized_pixels
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.child_runtime import ChildAnswer, ChildRequest, ChildRuntime
 from pipeline.runtimes.interface import InferenceRequest, Runtime
+from pipeline.runtimes.keras import Keras
 from pipeline.runtimes.latency import choose, single_latencies_ms
 from pipeline.runtimes.registry import describe
 
@@ -31,7 +32,7 @@ def answer_child(request: ChildRequest, report: Report) -> ChildAnswer:
     Raises:
         BadInput: a file differs from its hash, an image is bad, or the model is refused.
     """
-    found = sha256_file(request.model)
+    found = model_sha256(request.model)
     if found != request.model_sha256:
         raise BadInput(
             "the model file changed while it was being used",
@@ -49,12 +50,15 @@ def answer_child(request: ChildRequest, report: Report) -> ChildAnswer:
         # Decoding has ended: nothing runs beside what is timed.
         timed = [answered[i] for i in choose(len(answered), request.timed_inferences)]
         latencies_ms = single_latencies_ms(runtime, [_load(request, i) for i in timed])
+        probed, by_normalization = _probe(runtime, request, answered)
     with request.out.open("wb") as stream:
         np.savez(
             stream,
             probabilities=probabilities,
             answered=np.array(answered, np.int64),
             latencies_ms=latencies_ms,
+            probed=probed,
+            by_normalization=by_normalization,
         )
     return ChildAnswer(
         model_sha256=found,
@@ -87,6 +91,22 @@ def _answer(
     if not rows:
         return [], np.zeros((0, len(request.labels)), np.float32), bad
     return answered, np.concatenate(rows), bad
+
+
+def _probe(
+    runtime: Runtime[Any], request: InferenceRequest, answered: list[int]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Answer some images again, fed by other normalizations, if the runtime can be fed so."""
+    rows = choose(len(answered), request.probe_images) if isinstance(runtime, Keras) else []
+    shape = (len(request.probe_normalizations), len(rows), len(request.labels))
+    answers = np.zeros(shape, np.float32)
+    if isinstance(runtime, Keras) and rows:
+        pixels = [_load(request, answered[row]) for row in rows]
+        for place, normalization in enumerate(request.probe_normalizations):
+            for start in range(0, len(rows), runtime.batch):
+                part = slice(start, start + runtime.batch)
+                answers[place, part] = runtime.answer_under(pixels[part], normalization)
+    return np.array(rows, np.int64), answers
 
 
 def _check_classes(probabilities: npt.NDArray[np.float32], request: InferenceRequest) -> None:

@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import runtimes
+from pipeline.classifier.spec import model_sha256
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.contract.hashing import sha256_file, sha256_json
+from pipeline.contract.hashing import sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
+from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.progress import Report, silent
+from pipeline.runtimes.conventions import PROBE_IMAGES, Chosen, Conventions
 from pipeline.runtimes.interface import (
     Answers,
     Identity,
@@ -32,7 +35,9 @@ from pipeline.runtimes.registry import describe
 class RecordRequest:
     """Say what is to be recorded: a model, how it reads images, and which images.
 
-    `model_sha256` is the hash of the file at `model`; see `hash_model`.
+    `model_sha256` is the hash of what is at `model`; see `hash_model`. `normalization` and
+    `logits` are those of a Keras model. `probe_normalizations` are others that it is asked under
+    too, on a part of the images.
     """
 
     runtime: RuntimeName
@@ -43,6 +48,9 @@ class RecordRequest:
     dataset: DatasetManifest
     split: Split
     threads: int = 1
+    normalization: Normalization | None = None
+    logits: bool = False
+    probe_normalizations: tuple[Normalization, ...] = ()
 
 
 def ask(request: InferenceRequest, *, log: Path | None = None, report: Report = silent) -> Answers:
@@ -79,7 +87,9 @@ def record(
     dataset_sha256 = request.dataset.digest()
     key = _key(request, identity, threads, dataset_sha256)
     path = run.recording(request.runtime, request.split, key)
-    if path.exists() and path.with_suffix(".npz").exists():
+    conventions_path = run.conventions(key)
+    whole = conventions_path.exists() or not request.probe_normalizations
+    if whole and path.exists() and path.with_suffix(".npz").exists():
         recording = Recording.load(path)
         if recording.facts.model_sha256 == request.model_sha256:
             return recording, path
@@ -96,6 +106,10 @@ def record(
             ),
             threads=request.threads,
             timed_inferences=TIMED_INFERENCES,
+            normalization=request.normalization,
+            logits=request.logits,
+            probe_normalizations=request.probe_normalizations,
+            probe_images=PROBE_IMAGES if request.probe_normalizations else 0,
         ),
         log=run.log(f"record-{request.runtime}"),
         report=report,
@@ -104,7 +118,7 @@ def record(
         runtime=request.runtime,
         runtime_version=identity.version,
         model_sha256=request.model_sha256,
-        image_contract_sha256=request.image.digest(),
+        image_contract_sha256=request.image.pixels_digest(),
         labels=request.labels.names,
         dataset_sha256=dataset_sha256,
         split=request.split,
@@ -117,30 +131,70 @@ def record(
         ),
         probabilities=answers.probabilities,
     )
+    if request.probe_normalizations:
+        # Before the recording: one that is found has its conventions beside it.
+        _conventions(request, answers, recording).save(conventions_path)
     recording.save(path)
     return recording, path
 
 
+def conventions_of(request: RecordRequest, run: RunDir, recording: Recording) -> Conventions:
+    """Return what the same record request answered under other normalizations.
+
+    Raises:
+        BadInput: it was not recorded, or belongs to another recording.
+    """
+    described = describe(request.runtime)
+    threads = described.threads_used(request.threads)
+    key = _key(request, described.identity(), threads, request.dataset.digest())
+    conventions = Conventions.load(run.conventions(key))
+    if conventions.arrays_sha256 != recording.facts.arrays_sha256:
+        raise BadInput(
+            "what the model answers under other normalizations belongs to another recording",
+            where=str(run.conventions(key)),
+            next_step="delete the file and run the command again",
+        )
+    return conventions
+
+
 def hash_model(model: Path) -> str:
-    """Return the SHA-256 of a model file.
+    """Return the SHA-256 of a model file or folder.
 
     Raises:
         BadInput: it cannot be read.
     """
     try:
-        return sha256_file(model)
+        return model_sha256(model)
     except OSError as error:
         raise BadInput("cannot read the model file", where=str(model), got=str(error)) from error
 
 
+def _conventions(request: RecordRequest, answers: Answers, recording: Recording) -> Conventions:
+    return Conventions(
+        arrays_sha256=recording.facts.arrays_sha256,
+        rows=tuple(int(row) for row in answers.probed),
+        chosen=tuple(
+            Chosen(normalization=one, classes=tuple(int(k) for k in rows.argmax(axis=1)))
+            for one, rows in zip(
+                request.probe_normalizations, answers.by_normalization, strict=True
+            )
+        ),
+    )
+
+
+def _dumped(normalization: Normalization | None) -> dict[str, object] | None:
+    return None if normalization is None else normalization.model_dump(mode="json")
+
+
 def _check_labels(request: RecordRequest) -> None:
-    expected = request.dataset.labels.names
-    if request.labels.names != expected:
+    """Refuse a dataset with classes that the model does not have; it may lack some of them."""
+    unknown = [n for n in request.dataset.labels.names if n not in request.labels.names]
+    if unknown:
         raise BadInput(
-            "the model's labels are not the dataset's",
+            "the dataset has classes that are not among the model's labels",
             where=str(request.model),
-            expected=", ".join(expected),
-            got=", ".join(request.labels.names),
+            expected=", ".join(request.labels.names),
+            got=", ".join(unknown),
         )
 
 
@@ -158,6 +212,9 @@ def _key(
             "dataset": dataset_sha256,
             "split": request.split,
             "threads": threads,
+            "normalization": _dumped(request.normalization),
+            "logits": request.logits,
+            "probed": [_dumped(one) for one in request.probe_normalizations],
             "processor": platform.machine(),
         }
     )

@@ -109,4 +109,6 @@ class ChildRuntime(RuntimeDescription):
                     answered=arrays["answered"],
                     latencies_ms=arrays["latencies_ms"],
                     bad={bad.index: from_dict(bad.error) for bad in answer.bad},
+                    probed=arrays["probed"],
+                    by_normalization=arrays["by_normalization"],
                 )

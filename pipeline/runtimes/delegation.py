@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from pipeline.contract.base import Frozen
 from pipeline.progress import ProgressEvent, Report
 
 _DELEGATE = "DELEGATE"
+# What XNNPACK's int8 kernels in LiteRT 2.3 take. Found by measuring, as
+# `pipeline.parity.structure_graph.NOT_DELEGATED` was.
+_MAX_CONCATENATED = 5
+_LEAST_SCALE_RATIO, _LARGEST_SCALE_RATIO = 2.0**-10, 2.0**8
 
 
 class DelegationRequest(Frozen):
@@ -20,13 +25,16 @@ class DelegationRequest(Frozen):
 class Delegation(Frozen):
     """Hold how many nodes a graph has, how many a delegate runs, and in how many partitions.
 
-    `left` names the operators of the nodes that stay with the interpreter, sorted.
+    `left` names the operators of the nodes that stay with the interpreter, sorted. `beyond` names
+    those among them whose operator XNNPACK has an int8 kernel for, but not for these tensors: too
+    many inputs, scales too far apart, a stride.
     """
 
     nodes: int
     delegated: int
     partitions: int
     left: tuple[str, ...]
+    beyond: tuple[str, ...] = ()
 
 
 def delegation_child(request: DelegationRequest, report: Report) -> Delegation:
@@ -43,11 +51,15 @@ def delegation_child(request: DelegationRequest, report: Report) -> Delegation:
     listed = interpreter._get_ops_details()
     nodes = [node for node in listed if node["op_name"] != _DELEGATE]
     replaced = _replaced(nodes, listed)
+    left = [node for place, node in enumerate(nodes) if place not in replaced]
+    details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    beyond = [node for node in left if _beyond_kernel(node, details, interpreter.get_tensor)]
     return Delegation(
         nodes=len(nodes),
         delegated=len(replaced),
         partitions=len(listed) - len(nodes),
-        left=tuple(sorted(node["op_name"] for i, node in enumerate(nodes) if i not in replaced)),
+        left=tuple(sorted(node["op_name"] for node in left)),
+        beyond=tuple(sorted(node["op_name"] for node in beyond)),
     )
 
 
@@ -64,3 +76,22 @@ def _replaced(nodes: list[dict[str, Any]], listed: list[dict[str, Any]]) -> set[
             found.add(place)
             waiting += [int(j) for j in nodes[place]["inputs"] if j >= 0 and int(j) not in inputs]
     return found
+
+
+def _beyond_kernel(
+    node: dict[str, Any], details: dict[int, dict[str, Any]], values: Callable[[int], Any]
+) -> bool:
+    inputs = [int(j) for j in node["inputs"] if j >= 0]
+    match node["op_name"]:
+        case "CONCATENATION":
+            return len(inputs) > _MAX_CONCATENATED
+        case "STRIDED_SLICE":
+            return bool((values(inputs[3]) != 1).any())
+        case "ADD" | "SUB":
+            output = details[int(node["outputs"][0])]["quantization"][0]
+            scales = [details[j]["quantization"][0] for j in inputs]
+            return bool(output) and not all(
+                _LEAST_SCALE_RATIO <= scale / output < _LARGEST_SCALE_RATIO for scale in scales
+            )
+        case _:
+            return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeVar, assert_never
@@ -17,6 +17,7 @@ from pydantic import Field
 from pipeline.contract.base import Frozen
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.image import ImageContract
+from pipeline.contract.normalization import Normalization
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
 from pipeline.progress import Report
@@ -35,9 +36,11 @@ class InferenceRequest(Frozen):
     """Say what a runtime is to answer: which images, with which model, read how.
 
     The file at `model` must have `model_sha256`; `image` and `labels` are what it was made for.
-    With `collect_bad` an image that cannot be read is listed in the answers instead of ending the
-    work. After the answers, up to `timed_inferences` of the images are answered once more, one at
-    a time, to measure the latency.
+    A Keras model takes `normalization`, or what `image` feeds where that is None, and answers
+    logits where `logits` says so. Up to `probe_images` of the images are answered again under each
+    of `probe_normalizations`. With `collect_bad` an image that cannot be read is listed in the
+    answers instead of ending the work. After the answers, up to `timed_inferences` of the images
+    are answered once more, one at a time, to measure the latency.
     """
 
     runtime: RuntimeName
@@ -49,6 +52,17 @@ class InferenceRequest(Frozen):
     threads: int = Field(default=1, ge=1)
     collect_bad: bool = False
     timed_inferences: int = Field(default=0, ge=0)
+    normalization: Normalization | None = None
+    logits: bool = False
+    probe_normalizations: tuple[Normalization, ...] = ()
+    probe_images: int = Field(default=0, ge=0)
+
+    @property
+    def own_normalization(self) -> Normalization:
+        """Return what a Keras model takes."""
+        if self.normalization is not None:
+            return self.normalization
+        return Normalization(mean=(self.image.mean,) * 3, std=(self.image.std,) * 3)
 
 
 @dataclass(frozen=True)
@@ -59,12 +73,18 @@ class Answers:
     answered: int64 (n,), which of the asked images each row belongs to.
     latencies_ms: float64 (m,), each of one inference of one image, alone; see `Runtime.invoke`.
     bad: the refusal of each image that was not read, by its place among the asked images.
+    probed: int64 (k,), the rows that were answered again, and by_normalization: float32
+    (normalizations, k, classes), those answers.
     """
 
     probabilities: npt.NDArray[np.float32]
     answered: npt.NDArray[np.int64]
     latencies_ms: npt.NDArray[np.float64]
     bad: dict[int, PipelineError]
+    probed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    by_normalization: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 0, 0), np.float32)
+    )
 
 
 class Runtime(Protocol[Prepared]):

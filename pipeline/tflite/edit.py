@@ -193,3 +193,70 @@ def name_input_and_output(model: Model, input_name: str, output_name: str) -> No
 def scale_and_zero_point(tensor: Any) -> tuple[float, int]:
     """Return the parameters of a tensor that is quantized as a whole."""
     return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
+
+
+def add_constant(model: Model, name: str, values: Array) -> int:
+    """Add a constant to the first subgraph and return its index.
+
+    Args:
+        model: is changed in place.
+        name: of the new tensor, unique in the graph.
+        values: float32 or int32.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape = name, list(values.shape)
+    tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
+    tensor.buffer = _EMPTY_BUFFER
+    tensors = model.subgraphs[0].tensors
+    tensors.append(tensor)
+    set_constant(model, tensor, values)
+    return len(tensors) - 1
+
+
+def operator_code(model: Model, name: str) -> int:
+    """Return the index of an operator's code, added at version 1 if the model has none."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    for index, code in enumerate(model.operatorCodes):
+        if operator_name(code)[0] == name:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.version = getattr(schema.BuiltinOperator, name), 1
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def add_activation(model: Model, name: str, shape: tuple[int, ...]) -> int:
+    """Add a float32 tensor that an operator will write, and return its index."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type = name, list(shape), schema.TensorType.FLOAT32
+    tensor.buffer = _EMPTY_BUFFER
+    tensors = model.subgraphs[0].tensors
+    tensors.append(tensor)
+    return len(tensors) - 1
+
+
+def insert_operator(model: Model, place: int, inputs: Sequence[int], output: int) -> Any:
+    """Add an operator at a place in the order; give it a kind with `set_kind`."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    operator = schema.OperatorT()
+    operator.inputs, operator.outputs = list(inputs), [output]
+    model.subgraphs[0].operators.insert(place, operator)
+    return operator
+
+
+def set_kind(model: Model, operator: Any, kind: str, options: str) -> None:
+    """Make an operator one of another kind, with that kind's default options, in place."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    operator.opcodeIndex = operator_code(model, kind)
+    operator.builtinOptionsType = getattr(schema.BuiltinOptions, options)
+    operator.builtinOptions = getattr(schema, f"{options}T")()
+    # What a newer file keeps apart from the options of old operators.
+    operator.builtinOptions2Type, operator.builtinOptions2 = 0, None

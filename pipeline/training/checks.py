@@ -17,6 +17,7 @@ def check_request(request: TrainRequest) -> None:
     """
     network = backbone(request.backbone)
     _check_size(request, network)
+    _check_width(request, network)
     if request.weights != "none":
         _check_pretrained(request, network)
 
@@ -60,9 +61,21 @@ def _check_size(request: TrainRequest, network: Backbone) -> None:
         size = f"{height_px}" if height_px == width_px else f"{height_px}x{width_px}"
         raise BadInput(
             f"{network.title} does not take images of this size",
-            expected=f"a multiple of {network.size_multiple_px} px",
+            expected=f"at least {network.min_size_px} px"
+            if network.size_multiple_px == 1
+            else f"a multiple of {network.size_multiple_px} px",
             got=f"{size} px",
             next_step="choose another size_px",
+        )
+
+
+def _check_width(request: TrainRequest, network: Backbone) -> None:
+    if not network.takes(request.width):
+        raise BadInput(
+            f"{network.title} has no such width",
+            expected=f"one of {', '.join(map(str, network.imagenet_widths))}",
+            got=f"width {request.width:g}",
+            next_step="leave the width out, or choose another backbone",
         )
 
 

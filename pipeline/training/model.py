@@ -72,6 +72,8 @@ def _base(backbone: Backbone, inputs: Any, width: float, weights: str) -> keras.
         base = backbone.build(inputs, width, None)
         if weights != "none":
             _load(base, Path(weights), f"{backbone.title} {width:g}")
+            if backbone.after_loading is not None:
+                backbone.after_loading(base)
         return base
     try:
         return backbone.build(inputs, width, "imagenet")
@@ -98,8 +100,11 @@ def _load(base: keras.Model, path: Path, network: str) -> None:
 
 
 def set_batch_norm_momentum(model: keras.Model, momentum: float) -> None:
-    """Set the momentum of every batch normalization's moving averages, 0 to 1."""
-    for layer in model.layers:
+    """Set the momentum of every batch normalization's moving averages, 0 to 1.
+
+    Those of models and layers inside the model count too.
+    """
+    for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum
 

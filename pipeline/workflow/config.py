@@ -15,6 +15,7 @@ from pipeline.contract.recipe import Recipe
 from pipeline.data.choices import OnBad
 from pipeline.data.layouts import AUTO, CHOICES
 from pipeline.errors import BadInput
+from pipeline.parity.thresholds import Thresholds
 from pipeline.training.backbones import DEFAULT, backbone
 from pipeline.training.choices import TrainRecipe
 from pipeline.training.request import BackboneName, Count, TrainRequest, Width
@@ -111,6 +112,28 @@ class ParityConfig(Frozen):
     """Say how far a file may be from Keras."""
 
     tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
+    min_agreement: float = Field(default=0.95, ge=0.0, le=1.0)
+    balanced_tolerance: float = Field(default=0.02, ge=0.0, le=1.0)
+    critical_tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
+    max_mean_difference: float = Field(default=0.10, ge=0.0, le=1.0)
+    min_images: int = Field(default=50, ge=1)
+    min_critical_images: int = Field(default=20, ge=1)
+    min_reference_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
+    accept_weak_reference: bool = False
+
+    def thresholds(self) -> Thresholds:
+        """Return the limits of the gates."""
+        return Thresholds(
+            accuracy_tolerance=self.tolerance,
+            min_top1_agreement=self.min_agreement,
+            balanced_accuracy_tolerance=self.balanced_tolerance,
+            critical_recall_tolerance=self.critical_tolerance,
+            max_mean_probability_difference=self.max_mean_difference,
+            min_images=self.min_images,
+            min_critical_images=self.min_critical_images,
+            min_reference_accuracy=self.min_reference_accuracy,
+            accept_weak_reference=self.accept_weak_reference,
+        )
 
 
 class RunConfig(Frozen):

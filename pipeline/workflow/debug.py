@@ -9,13 +9,13 @@ from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.choices import Step
 from pipeline.contract.dataset import ImageRecord
 from pipeline.contract.files import write_text_atomic
-from pipeline.contract.hashing import sha256_bytes, sha256_file
+from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
-from pipeline.export.converted import Conversion, float_file
+from pipeline.export.converted import Conversion, adapted_float_file
 from pipeline.export.int8.request import (
     LayerErrorsAnswer,
     LayerErrorsRequest,
@@ -53,26 +53,23 @@ def debug_model(
     sha256 = sha256_bytes(data := read_file(file))
     _refuse_floats(data, str(file))
     source = keras_source(run, None)
-    model_sha256 = sha256_file(source.path)
-    if manifest is not None and manifest.parents.get("model") != model_sha256:
+    if manifest is not None and manifest.parents.get("model") != source.sha256:
         raise BadInput(
             "this bundle was made from another model",
             where=str(model),
-            expected=f"model {model_sha256} of {run.root}",
+            expected=f"model {source.sha256} of {run.root}",
             got=f"model {manifest.parents.get('model', 'unknown')}",
             next_step="give the --run-dir of the run that exported it",
         )
     recipe = Recipe() if manifest is None else manifest.recipe
     calibration = _calibration(source, manifest)
     picked = representative_images(source.dataset, images, recipe.seed)
-    conversion = Conversion(
-        source.path, model_sha256, recipe, source.image, source.labels, source.dataset
-    )
-    converted = float_file(conversion, run, report)
+    conversion = Conversion(source.classifier_spec(), recipe, source.labels, source.dataset)
+    converted = adapted_float_file(conversion, run, report)
     request = LayerErrorsRequest(
-        float_file=ModelFile(path=str(converted), sha256=sha256_file(converted)),
+        float_file=ModelFile(path=str(converted.path), sha256=converted.sha256),
         int8_file=ModelFile(path=str(file.resolve()), sha256=sha256),
-        image=source.image,
+        image=converted.image,
         images=image_files(picked, source.dataset),
         representative=image_files(calibration, source.dataset),
         seed=recipe.seed,

@@ -18,8 +18,8 @@ from pipeline.progress import Report, silent
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.workflow.export_job import ExportJob
-from pipeline.workflow.exported import Exported, recommendation
-from pipeline.workflow.judge import GATE_REVISION, Candidate, judge
+from pipeline.workflow.exported import Exported, recommendation, reference_advice
+from pipeline.workflow.judge import GATE_REVISION, Candidate, hold_reference, judge
 from pipeline.workflow.source import KerasSource
 
 
@@ -41,6 +41,10 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
     inputs = job.inputs(photos)
     if (earlier := _published(run.bundle(job.recipe.name), job.recipe, inputs)) is not None:
         return earlier
+    # A reference that does not do its job proves nothing, so nothing is built for it.
+    held = hold_reference(job.source, job.thresholds, run, report=report).verdict()
+    if held.checks and not held.passed:
+        return Exported(job.recipe, None, False, False, held, None, reference_advice(held))
     with staging_dir(run.bundle(job.recipe.name)) as staging:
         # 1. Build.
         built = build(job.build_request(), run, staging, report=report)
@@ -60,7 +64,7 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
 
 def _candidate(built: BuiltBundle, source: KerasSource) -> Candidate:
     # What the manifest states, which the structure gate compares with the file's own words.
-    described = DescribedModel(image=source.image, labels=source.labels)
+    described = DescribedModel(image=built.manifest.image, labels=source.labels)
     return Candidate(built.file, built.inspection, described, built.manifest)
 
 

@@ -42,12 +42,7 @@ class ExportJob:
         source = self.source
         return BuildRequest(
             conversion=Conversion(
-                source.path,
-                source.sha256,
-                self.recipe,
-                source.image,
-                source.labels,
-                source.dataset,
+                source.classifier_spec(), self.recipe, source.labels, source.dataset
             ),
             about=about_classifier(
                 self.recipe,
@@ -70,7 +65,9 @@ class ExportJob:
             "model": self.source.sha256,
             "dataset": self.source.dataset.digest(),
             "recipe": self.recipe.digest(),
-            "image": self.source.image.digest(),
+            "image": self.source.image.pixels_digest(),
+            "normalization": self.source.normalization.digest(),
+            "logits": str(self.source.logits),
             "labels": self.source.labels.digest(),
             "about": request.about.digest(),
             "thresholds": self.thresholds.digest(),

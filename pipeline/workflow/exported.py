@@ -19,15 +19,16 @@ from pipeline.workflow.refusal import refusal
 class Exported:
     """Hold what became of one export: `folder` is the bundle, published or kept aside.
 
-    `advice` says what to ship in place of a refused one.
+    `folder` and `manifest` are None where the reference was refused, so that nothing was built.
+    `advice` says what to ship in place of a refused file, or how to mend what was stated.
     """
 
     recipe: Recipe
-    folder: Path
+    folder: Path | None
     published: bool
     resumed: bool
     verdict: Verdict
-    manifest: BundleManifest
+    manifest: BundleManifest | None
     advice: str | None = None
 
     def refusal(self) -> PipelineError | None:
@@ -37,9 +38,27 @@ class Exported:
             self.verdict,
             failed=f"{what}: it failed its gate",
             undecided=f"{what}: its gate could not be decided",
-            where=str(self.folder),
+            where=None if self.folder is None else str(self.folder),
             next_step=self.advice,
         )
+
+
+def reference_advice(verdict: Verdict) -> str | None:
+    """Return the option that mends what was stated of a refused reference."""
+    for check in verdict.broken():
+        better = check.evidence.get("better")
+        if check.name == "reference_input_convention" and isinstance(better, dict):
+            return f"say {better['option']}"
+        if check.name == "reference_label_order":
+            order = check.evidence.get("order")
+            if isinstance(order, list) and order:
+                return f"give the labels in this order: --labels {','.join(map(str, order))}"
+        if check.name.startswith("reference_"):
+            return (
+                "train longer, check labels and input convention, or publish it all the same "
+                "with --accept-weak-reference"
+            )
+    return None
 
 
 def recommendation(run: RunDir, recipe: Recipe, model_sha256: str) -> str:

@@ -5,23 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.child import ask_child
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.normalization import Normalization, NormalizationName
 from pipeline.contract.run import RunDir
-from pipeline.contract.verdict import Verdict
+from pipeline.contract.verdict import Check, Verdict
+from pipeline.parity.figures import common_figures, origin
 from pipeline.parity.judge import judge_recordings
+from pipeline.parity.reference import OtherConvention, reference_checks
 from pipeline.parity.structure import Structure, structure_of_bundle, structure_of_file
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import RecordRequest, record
+from pipeline.runtimes.ask import RecordRequest, conventions_of, record
 from pipeline.runtimes.delegation import Delegation, DelegationRequest
+from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.source import KerasSource
 
 # Raise it when the gates change what they accept: a verdict of other gates is not found again.
-GATE_REVISION = 1
+GATE_REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ def judge(
     inputs: dict[str, str],
     report: Report = silent,
 ) -> Verdict:
-    """Run the structure, numbers and task gates on the validation split.
+    """Run the reference, structure, numbers and task gates on the validation split.
 
     A file that fails its structure is never asked for answers.
 
@@ -66,37 +72,90 @@ def judge(
         structure.checks, candidate={"model_sha256": candidate.inspection.sha256}
     )
     if verdict.passed:
-        recorded = [
-            record(
-                RecordRequest(
-                    runtime=runtime,
-                    model=file,
-                    model_sha256=sha256,
-                    image=described.image,
-                    labels=described.labels,
-                    dataset=reference.dataset,
-                    split=Split.validation,
-                ),
-                run,
-                report=report,
-            )[0]
-            for runtime, file, sha256, described in (
-                (RuntimeName.keras, reference.path, reference.sha256, reference),
-                (
-                    RuntimeName.litert,
-                    candidate.file,
-                    candidate.inspection.sha256,
-                    candidate.described,
-                ),
-            )
-        ]
-        verdict = judge_recordings(
-            recorded[0], recorded[1], thresholds, critical=critical, structure=structure.checks
+        held = hold_reference(reference, thresholds, run, report=report)
+        candidate_recording, _ = record(
+            RecordRequest(
+                runtime=RuntimeName.litert,
+                model=candidate.file,
+                model_sha256=candidate.inspection.sha256,
+                image=candidate.described.image,
+                labels=candidate.described.labels,
+                dataset=reference.dataset,
+                split=Split.validation,
+            ),
+            run,
+            report=report,
         )
-    figures = {**verdict.figures, "not_checked": list(structure.not_checked)}
+        verdict = judge_recordings(
+            held.recording,
+            candidate_recording,
+            thresholds,
+            critical=critical,
+            before=(*held.checks, *structure.checks),
+        )
+    figures = {
+        **verdict.figures,
+        "not_checked": list(structure.not_checked),
+        "input_convention": reference.normalization.words(),
+        "adaptations": [str(one) for one in reference.adaptations],
+    }
     return verdict.model_copy(
         update={"inputs": {**inputs, "gates": str(GATE_REVISION)}, "figures": figures}
     )
+
+
+@dataclass(frozen=True)
+class HeldReference:
+    """Hold the reference's recording, and the checks that hold it to the labels."""
+
+    recording: Recording
+    checks: tuple[Check, ...]
+
+    def verdict(self) -> Verdict:
+        """Return the verdict of the reference gate alone."""
+        return Verdict.from_checks(
+            self.checks,
+            reference=origin(self.recording),
+            figures=common_figures(self.recording.facts, self.recording.facts),
+        )
+
+
+def hold_reference(
+    reference: KerasSource, thresholds: Thresholds, run: RunDir, *, report: Report = silent
+) -> HeldReference:
+    """Ask the Keras model on the validation split, and hold its answers to the labels.
+
+    It is asked under the stated input convention and, on a part of the images, under each known
+    other one. What was recorded before is found again.
+
+    Raises:
+        BadInput: the model or an image is refused.
+        EnvironmentProblem: Keras could not run.
+    """
+    stated = reference.normalization
+    request = RecordRequest(
+        runtime=RuntimeName.keras,
+        model=reference.path,
+        model_sha256=reference.sha256,
+        image=reference.image,
+        labels=reference.labels,
+        dataset=reference.dataset,
+        split=Split.validation,
+        normalization=stated,
+        logits=reference.logits,
+        probe_normalizations=tuple(
+            other for name in NormalizationName if (other := Normalization.named(name)) != stated
+        ),
+    )
+    recording, _ = record(request, run, report=report)
+    conventions = conventions_of(request, run, recording)
+    rows = np.array(conventions.rows, np.int64)
+    others = [
+        OtherConvention(one.normalization, rows, np.array(one.classes, np.int64))
+        for one in conventions.chosen
+    ]
+    checks = reference_checks(recording, stated, others, thresholds)
+    return HeldReference(recording, tuple(checks))
 
 
 def _structure(candidate: Candidate, run: RunDir) -> Structure:

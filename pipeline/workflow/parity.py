@@ -54,6 +54,7 @@ def judge_model(
         "model": source.sha256,
         "dataset": source.dataset.digest(),
         "image": candidate.described.image.digest(),
+        "normalization": source.normalization.digest(),
         "labels": candidate.described.labels.digest(),
         "thresholds": thresholds.digest(),
     }

@@ -101,7 +101,7 @@ def _stages(config: RunConfig) -> _Stages:
         return _Stages(
             train=config.train.request(config.seed),
             recipes=export.recipes(config.seed),
-            thresholds=Thresholds(accuracy_tolerance=config.parity.tolerance),
+            thresholds=config.parity.thresholds(),
             decision=Decision(unsure_below=export.unsure_below, thresholds=export.thresholds),
         )
     except ValidationError as error:

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline.classifier.facts import ModelFacts
+from pipeline.classifier.inspect import inspect_model
+from pipeline.classifier.requirements import (
+    Adaptation,
+    adaptations,
+    image_size,
+    output_change,
+)
+from pipeline.classifier.spec import ClassifierSpec, model_sha256
 from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
-from pipeline.contract.labels import Labels
+from pipeline.contract.labels import ISIC_2019, Labels
+from pipeline.contract.malignancy import proposed_critical
 from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
-from pipeline.runtimes.keras_file import check_keras_archive
+
+
+@dataclass(frozen=True)
+class StatedModel:
+    """Hold what a user states of a model; None (or False) where nothing is stated.
+
+    `labels` are in the order of the model's outputs. `critical` names labels. `normalization` is
+    what the model itself takes. `logits` says that it answers logits. `size` is height and width
+    in pixels, for a model that takes any.
+    """
+
+    labels: tuple[str, ...] | None = None
+    critical: tuple[str, ...] | None = None
+    normalization: Normalization | None = None
+    logits: bool = False
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class KerasSource:
-    """Hold a Keras model with what must be known of it, and the dataset it is proven on."""
+    """Hold a Keras model with what must be known of it, and the dataset it is proven on.
+
+    `normalization` is what the model itself takes; `normalization_stated` is False where it was
+    read from the model. `adaptations` name what the exported file does that the model does not.
+    """
 
     path: Path
     sha256: str
@@ -28,18 +57,40 @@ class KerasSource:
     labels: Labels
     dataset: DatasetManifest
     license: str = "unknown"
+    normalization: Normalization = field(default_factory=Normalization)
+    normalization_stated: bool = True
+    logits: bool = False
+    facts: ModelFacts | None = None
+    adaptations: tuple[Adaptation, ...] = ()
+
+    def classifier_spec(self) -> ClassifierSpec:
+        """Return how a child process is to open the model."""
+        return ClassifierSpec(
+            path=self.path,
+            sha256=self.sha256,
+            image=self.image,
+            normalization=self.normalization,
+            classes=len(self.labels),
+            logits=self.logits,
+        )
 
 
-def keras_source(run: RunDir, model: Path | None) -> KerasSource:
+_NOTHING_STATED = StatedModel()
+
+
+def keras_source(
+    run: RunDir, model: Path | None, stated: StatedModel = _NOTHING_STATED
+) -> KerasSource:
     """Find the run's trained model, or take `model` with the run's dataset.
 
     A model with a `manifest.json` beside it brings its own image contract and labels, and its
-    file must be the one the manifest names. One without is taken to follow the default contract
-    at its own input size, with the dataset's labels.
+    file must be the one the manifest names. For one without, what the user states counts, then
+    what can be read from the model: its input size, a normalization it is known by, and the
+    dataset's labels.
 
     Raises:
         BadInput: there is no model or dataset, the file was changed, carries code, or is not an
-            image classifier.
+            image classifier; or something about it is neither stated nor to be read.
     """
     path = run.model if model is None else model
     if not run.dataset.exists():
@@ -55,30 +106,147 @@ def keras_source(run: RunDir, model: Path | None) -> KerasSource:
             where=str(path),
             next_step=f"pipeline train --run-dir {run.root}, or give --model FILE.keras",
         )
-    facts = check_keras_archive(path)
-    manifest_path = path.parent / "manifest.json"
-    if manifest_path.exists():
-        manifest = ModelManifest.load(manifest_path)
-        if path.name in manifest.files:
-            manifest.check_files(path.parent)
-            sha256 = manifest.files[path.name].sha256
-            return KerasSource(
-                path, sha256, manifest.image, manifest.labels, dataset, dataset.license
+    facts = inspect_model(path)
+    manifest = _manifest_of(path)
+    if manifest is not None:
+        return _with_manifest(path, manifest, facts, dataset, stated)
+    labels = _labels(stated, dataset, str(path))
+    height_px, width_px = image_size(facts, stated.size, str(path))
+    change = output_change(facts, classes=len(labels), logits=stated.logits, where=str(path))
+    normalization = stated.normalization or _proposed(facts, str(path))
+    return KerasSource(
+        path=path,
+        sha256=model_sha256(path),
+        image=_image(height_px, width_px, normalization, str(path)),
+        labels=labels,
+        dataset=dataset,
+        license=dataset.license,
+        normalization=normalization,
+        normalization_stated=stated.normalization is not None,
+        logits=stated.logits,
+        facts=facts,
+        adaptations=adaptations(facts, change),
+    )
+
+
+def _manifest_of(path: Path) -> ModelManifest | None:
+    beside = path.parent / "manifest.json"
+    if not beside.exists():
+        return None
+    manifest = ModelManifest.load(beside)
+    return manifest if path.name in manifest.files else None
+
+
+def _with_manifest(
+    path: Path,
+    manifest: ModelManifest,
+    facts: ModelFacts,
+    dataset: DatasetManifest,
+    stated: StatedModel,
+) -> KerasSource:
+    manifest.check_files(path.parent)
+    image, labels = manifest.image, manifest.labels
+    normalization = Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
+    for option, asked, own in (
+        ("--labels", stated.labels, labels.names),
+        ("--normalization", stated.normalization, normalization),
+        ("--size", stated.size, (image.height_px, image.width_px)),
+        ("--logits", stated.logits or None, False),
+    ):
+        if asked is not None and asked != own:
+            raise BadInput(
+                f"the model's own manifest says something else than {option}",
+                where=str(path.parent / "manifest.json"),
+                next_step=f"leave {option} out, or copy the model to a folder of its own, where "
+                "what you state counts",
             )
-    if facts.input_shape is None or len(facts.input_shape) != 3 or facts.input_shape[2] != 3:
+    change = output_change(facts, classes=len(labels), logits=False, where=str(path))
+    return KerasSource(
+        path=path,
+        sha256=manifest.files[path.name].sha256,
+        image=image,
+        labels=_with_critical(labels, stated.critical),
+        dataset=dataset,
+        license=dataset.license,
+        normalization=normalization,
+        facts=facts,
+        adaptations=adaptations(facts, change),
+    )
+
+
+def _labels(stated: StatedModel, dataset: DatasetManifest, where: str) -> Labels:
+    """Return the model's labels; the dataset may lack some of them, and may have no others."""
+    if stated.labels is None:
+        return _with_critical(dataset.labels, stated.critical)
+    unknown = [name for name in dataset.labels.names if name not in stated.labels]
+    if unknown:
         raise BadInput(
-            "the model does not take RGB images of one fixed size",
-            where=str(path),
-            expected="an input of shape (batch, height, width, 3)",
-            got=f"shape (batch, {', '.join(map(str, facts.input_shape or ('unknown',)))})",
+            "the dataset has classes that are not among the model's labels",
+            where=where,
+            expected=", ".join(stated.labels),
+            got=", ".join(unknown),
+            next_step="name the labels as the dataset's folders or table name them: "
+            f"{', '.join(dataset.labels.names)}",
         )
-    height_px, width_px, _ = facts.input_shape
+    known = {**ISIC_2019.full_names, **dataset.labels.full_names}
+    proposed = proposed_critical(stated.labels)
+    critical = [n for n in stated.labels if n in proposed or n in dataset.labels.critical]
+    labels = Labels(
+        names=stated.labels,
+        critical=tuple(critical),
+        full_names={name: known[name] for name in stated.labels if name in known},
+    )
+    return _with_critical(labels, stated.critical)
+
+
+def _with_critical(labels: Labels, critical: tuple[str, ...] | None) -> Labels:
+    if critical is None:
+        return labels
+    unknown = [name for name in critical if name not in labels.names]
+    if unknown:
+        raise BadInput(
+            "a critical class is not among the labels",
+            where="--critical",
+            expected=", ".join(labels.names),
+            got=", ".join(unknown),
+        )
+    return labels.model_copy(update={"critical": critical})
+
+
+def _proposed(facts: ModelFacts, where: str) -> Normalization:
+    if facts.proposed_normalization is None:
+        raise BadInput(
+            "what range of pixels the model was trained with cannot be read from its file",
+            where=where,
+            expected="a scaling layer in front, a network of keras.applications, or your word",
+            next_step="add the one used in training: --normalization tf (-1 to 1), unit (0 to 1), "
+            "raw (0 to 255), torch or caffe, or --mean and --std",
+        )
+    return Normalization.named(facts.proposed_normalization)
+
+
+def _image(
+    height_px: int, width_px: int, normalization: Normalization, where: str
+) -> ImageContract:
+    """Return the contract of the file: size, and what a phone feeds a model of one mean and std."""
+    if not normalization.uniform:
+        # The exporter does not yet write it into the graph; feeding the default would be wrong.
+        raise BadInput(
+            "a normalization for each channel, or of BGR, cannot be exported yet",
+            where=where,
+            got=normalization.words(),
+            next_step="put a Normalization or Rescaling layer in front of the model, and save it",
+        )
     try:
-        image = ImageContract(height_px=height_px, width_px=width_px)
+        return ImageContract(
+            height_px=height_px,
+            width_px=width_px,
+            mean=normalization.mean[0],
+            std=normalization.std[0],
+        )
     except ValidationError as error:
         raise BadInput(
             "the model's input does not fit the image contract",
-            where=str(path),
+            where=where,
             got=first_problem(error),
         ) from error
-    return KerasSource(path, sha256_file(path), image, dataset.labels, dataset, dataset.license)

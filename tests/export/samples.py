@@ -248,13 +248,14 @@ def make_child(request: MakeRequest, report: Report) -> Made:
 
 def load_keras_child(request: LoadRequest, report: Report) -> Loaded:
     """Load several models."""
+    from pipeline.classifier.open import open_classifier
+    from pipeline.classifier.spec import spec_of_image
     from pipeline.errors import PipelineError
-    from pipeline.runtimes.keras_file import load_keras
 
     said = {}
     for name, path in request.models.items():
         try:
-            load_keras(path, image=IMAGE, classes=3)
+            open_classifier(spec_of_image(path, IMAGE, 3))
             said[name] = "loaded"
         except PipelineError as error:
             said[name] = str(error)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.recipe import Io, Recipe, Repair
@@ -47,7 +48,8 @@ def rebuild(
 ) -> BuiltBundle:
     staging.mkdir()
     path = samples.models["good"]
-    conversion = Conversion(path, sha256_file(path), recipe, IMAGE, LABELS, samples.dataset)
+    spec = ClassifierSpec(path=path, sha256=sha256_file(path), image=IMAGE, classes=3)
+    conversion = Conversion(spec, recipe, LABELS, samples.dataset)
     about = about_classifier(
         recipe, IMAGE, LABELS, model_sha256="0" * 64, model_version="1.2", license="CC0-1.0"
     )

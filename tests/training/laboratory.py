@@ -26,10 +26,10 @@ from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import ImageReader, batches, cache_pixels
 from pipeline.training.job import TrainJob
 from pipeline.training.journal import Journal
-from pipeline.training.model import build, save, split_at_trunk
+from pipeline.training.model import build, save, set_batch_norm_momentum, split_at_trunk
 from pipeline.training.request import TrainRequest
 from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
-from tests.training.samples import SMALL, coloured_dataset
+from tests.training.samples import SMALL, coloured_dataset, small_image, small_width
 
 
 def experiment(request: LaboratoryRequest, report: Report) -> LaboratoryAnswer:
@@ -43,6 +43,7 @@ def experiment(request: LaboratoryRequest, report: Report) -> LaboratoryAnswer:
         "refusals": _refusals(folder),
         "resume": _resume(folder),
         "diverge": _diverge(folder),
+        "momentum": _momentum(),
         "weights": class_weights(np.array([0, 0, 0, 0, 1]), 2, 0.5).tolist(),
     }
     return LaboratoryAnswer(found=found)
@@ -118,10 +119,12 @@ def _network(folder: Path, name: str) -> dict[str, Any]:
     network = backbone(name)
     assert network.trunk_output is not None
     folder.mkdir()
-    network.build(keras.Input((64, 64, 3)), 0.35, None).save_weights(folder / "base.weights.h5")
-    pretrained = build(network, SMALL, 0.35, str(folder / "base.weights.h5"), 3, 0.2)
+    image, width = small_image(network), small_width(network)
+    network.build(keras.Input((64, 64, 3)), width, None).save_weights(folder / "base.weights.h5")
+    pretrained = build(network, image, width, str(folder / "base.weights.h5"), 3, 0.2)
     parts = split_at_trunk(pretrained, network.trunk_output)
-    images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
+    random = np.random.default_rng(0)
+    images = random.uniform(*image.float_range, (2, 64, 64, 3)).astype(np.float32)
     middle, pooled = parts.trunk(images)
     whole = pretrained(images).numpy()
     before = [v.numpy() for v in parts.top.non_trainable_variables]
@@ -132,7 +135,7 @@ def _network(folder: Path, name: str) -> dict[str, Any]:
         # As in a process of its own: the names of layers count from one again.
         keras.backend.clear_session()
         keras.utils.set_random_seed(1)
-        model = build(network, SMALL, 0.35, "none", 3, 0.2)
+        model = build(network, image, width, "none", 3, 0.2)
         target = folder / copy / "model.keras"
         target.parent.mkdir()
         save(model, target)
@@ -153,6 +156,16 @@ def _network(folder: Path, name: str) -> dict[str, Any]:
         "left over": sorted(p.name for p in target.parent.iterdir()),
         "loaded": float(np.abs(loaded(images).numpy() - model(images).numpy()).max()),
     }
+
+
+def _momentum() -> list[float]:
+    """Set the momentum where a batch normalization stands alone, in a model and in a wrapper."""
+    inner = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.BatchNormalization(name="own")])
+    inputs = keras.Input((2, 4, 4, 3))
+    each = keras.layers.TimeDistributed(inner)(inputs)
+    model = keras.Model(inputs, keras.layers.BatchNormalization(name="another")(each))
+    set_batch_norm_momentum(model, 0.5)
+    return [inner.get_layer("own").momentum, model.get_layer("another").momentum]
 
 
 def _refusals(folder: Path) -> dict[str, Any]:

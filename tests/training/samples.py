@@ -13,10 +13,21 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.run import RunDir
+from pipeline.training.backbones.interface import Backbone
 from tests.training.questions import WeightsAnswer, WeightsRequest
 
 LABELS = Labels(names=("red", "green", "blue"))
 SMALL = ImageContract(height_px=64, width_px=64)
+
+
+def small_image(member: Backbone) -> ImageContract:
+    """Return an image of 64 px as the backbone wants it."""
+    return SMALL.model_copy(update={"mean": member.mean, "std": member.std})
+
+
+def small_width(member: Backbone) -> float:
+    """Return a small width that the backbone takes."""
+    return 0.35 if member.takes(0.35) else min(member.imagenet_widths)
 
 
 def coloured_dataset(folder: Path, run: RunDir, per_class: int = 14) -> DatasetManifest:

@@ -37,6 +37,22 @@ def test_a_width_without_imagenet_weights_is_refused() -> None:
     check_request(TrainRequest(width=0.4, weights="none"))
 
 
+def test_a_network_of_one_width_is_refused_at_another() -> None:
+    wrong = refusal(TrainRequest(backbone="efficientnet_b0", width=0.5, weights="none"))
+    assert (wrong.expected, wrong.got) == ("one of 1.0", "width 0.5")
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "efficientnet_v2_b0"])
+def test_a_network_of_any_size_is_refused_below_its_smallest(name: str) -> None:
+    def sized(height_px: int) -> TrainRequest:
+        image = ImageContract(height_px=height_px, width_px=57)
+        return TrainRequest(backbone=name, image=image, weights="none")
+
+    check_request(sized(33))
+    wrong = refusal(sized(31))
+    assert (wrong.expected, wrong.got) == ("at least 32 px", "31x57 px")
+
+
 def test_a_missing_weights_file_is_refused() -> None:
     assert refusal(TrainRequest(weights="/nowhere/w.h5")).where == "/nowhere/w.h5"
 

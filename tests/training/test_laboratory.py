@@ -162,6 +162,10 @@ def test_a_diverged_training_says_so(found: dict[str, Any]) -> None:
     assert "learning rate" in found["diverge"]["next_step"]
 
 
+def test_the_momentum_is_set_in_nested_layers_too(found: dict[str, Any]) -> None:
+    assert found["momentum"] == [0.5, 0.5]
+
+
 def test_class_weights_have_mean_one_and_follow_the_power(found: dict[str, Any]) -> None:
     weights = found["weights"]
     assert np.mean(weights) == pytest.approx(1.0)

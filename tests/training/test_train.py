@@ -19,12 +19,19 @@ from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.metrics import Metrics
 from pipeline.progress import ProgressEvent
-from pipeline.training.backbones import NAMES
+from pipeline.training.backbones import NAMES, backbone
 from pipeline.training.job import PACKAGES
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from tests.platforms import needs_proc
-from tests.training.samples import LABELS, SMALL, coloured_dataset, random_weights
+from tests.training.samples import (
+    LABELS,
+    SMALL,
+    coloured_dataset,
+    random_weights,
+    small_image,
+    small_width,
+)
 
 SCRATCH = TrainRequest(image=SMALL, width=0.35, weights="none", epochs=2)
 
@@ -180,19 +187,26 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backbone", NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_backbone_starts_from_weights_through_its_cached_trunk(
-    tmp_path: Path, backbone: str
+    tmp_path: Path, name: str
 ) -> None:
     run = RunDir(tmp_path / "run")
     coloured_dataset(tmp_path / "images", run)
-    weights = random_weights(tmp_path / "base.weights.h5", backbone)
+    member = backbone(name)
+    width = small_width(member)
+    weights = random_weights(tmp_path / "base.weights.h5", name, width)
     request = TrainRequest(
-        image=SMALL, backbone=backbone, width=0.35, weights=str(weights), head_epochs=1, epochs=1
+        image=small_image(member),
+        backbone=name,
+        width=width,
+        weights=str(weights),
+        head_epochs=1,
+        epochs=1,
     )
     with run.lock():
         manifest = train(request, run)
-    assert manifest.backbone == backbone
+    assert manifest.backbone == name
     assert set(manifest.training["phases"]) == {"head", "finetune"}
     assert manifest.files["model.keras"].sha256 == sha256_file(run.model)
 

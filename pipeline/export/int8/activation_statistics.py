@@ -18,7 +18,7 @@ from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import normalize
 from pipeline.progress import ProgressEvent, Report
 from pipeline.tflite.edit import Array, activations
-from pipeline.tflite.flatbuffer import Model, text
+from pipeline.tflite.flatbuffer import Model, dtype_name, text
 
 Float32 = npt.NDArray[np.float32]
 
@@ -87,7 +87,7 @@ class _Gathering:
 
 def _by_channel(values: Float32, reduce: Callable[..., Float32]) -> Float32:
     # Long rows reduce several times faster than rows of a few channels.
-    channels = values.shape[-1]
+    channels = values.shape[-1] if values.ndim else 1
     together = channels
     while together < _LONG_ROW and values.size % (2 * together) == 0:
         together *= 2
@@ -118,8 +118,11 @@ def collect_statistics(
     main = model.subgraphs[0]
     entry = text(main.tensors[int(main.inputs[0])].name)
 
+    # A graph may compute a shape in whole numbers; those are not quantized.
+    watched = [j for j in activations(model) if dtype_name(main.tensors[j]) == "float32"]
+
     def gather(part: range) -> dict[str, _Gathering]:
-        probe = ActivationProbe(model, activations(model))
+        probe = ActivationProbe(model, watched)
         gathered: dict[str, _Gathering] = {}
         random = np.random.default_rng([seed, part.start])
         for index in part:

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
 from pipeline.export.int8.activation_statistics import Statistics, collect_statistics
-from pipeline.export.int8.io_types import (
-    absorb_mean_rounding,
-    input_range,
-    int8_batch,
-    set_io_type,
-)
+from pipeline.export.int8.equal_scales import with_equal_scales
+from pipeline.export.int8.float_graph import prepare
+from pipeline.export.int8.io_types import input_range, int8_batch, set_io_type
 from pipeline.export.int8.kernels import Kernel
 from pipeline.export.int8.layer import layers
 from pipeline.export.int8.lower import lower
+from pipeline.export.int8.mean_rounding import absorb_mean_rounding
 from pipeline.export.int8.sequential import correct_sequentially
 from pipeline.export.int8.steps.bias_correction import bias_shift
 from pipeline.export.int8.steps.interface import BuildPlan, ChooseRange, Prepare
@@ -43,7 +41,8 @@ class Int8Builder:
     """Turn one float model into int8 graphs; what several graphs share is made once.
 
     Args:
-        model: the float32 model.
+        model: the float32 model. What it does is kept, how it does it may be rewritten: see
+            `pipeline.export.int8.float_graph`.
         pixels: uint8 (n, height, width, 3), the representative images, resized.
         image: the contract.
         io: what the finished file takes and gives.
@@ -56,14 +55,15 @@ class Int8Builder:
     ) -> None:
         self._pixels, self._image, self._io = pixels, image, io
         self._seed, self._report = seed, report
+        prepared = prepare(model)
         self._sources: dict[Prepare | None, _Source] = {
-            None: _Source(model, self._statistics(model))
+            None: _Source(prepared, self._statistics(prepared))
         }
         self._known_ranges: dict[tuple[Prepare | None, ChooseRange], Ranges] = {}
 
     @property
     def float_model(self) -> Model:
-        """Return the float model."""
+        """Return the float model as int8 is made of it."""
         return self._sources[None].model
 
     def build(self, steps: tuple[Step, ...], float16_layers: tuple[str, ...] = ()) -> Model:
@@ -134,5 +134,6 @@ class Int8Builder:
             main = source.model.subgraphs[0]
             found = {name: plan.choose_range(one) for name, one in source.statistics.items()}
             entry = text(main.tensors[int(main.inputs[0])].name)
-            self._known_ranges[key] = found | {entry: input_range(self._image, self._io)}
+            found[entry] = input_range(self._image, self._io)
+            self._known_ranges[key] = with_equal_scales(source.model, found)
         return self._known_ranges[key]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.export.int8.convolved import same_padding
 from pipeline.tflite.edit import Array
 
 Float64 = npt.NDArray[np.float64]
@@ -41,11 +42,7 @@ def window_covariance(
     sizes = stored.shape[1:3]
     if options.padding == _SAME_PADDING:
         counts = [-(-size // step) for size, step in zip(sizes, steps, strict=True)]
-        missing = [
-            max((count - 1) * step + far - size, 0)
-            for count, step, far, size in zip(counts, steps, reach, sizes, strict=True)
-        ]
-        around = [(lack // 2, lack - lack // 2) for lack in missing]
+        around = same_padding(sizes, options, taps)
         stored = np.pad(stored, ((0, 0), *around, (0, 0)), constant_values=zero_point)
     else:
         counts = [(s - far) // step + 1 for s, far, step in zip(sizes, reach, steps, strict=True)]

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pipeline.contract.choices import Io
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput
+from pipeline.export.int8.mean_rounding import whole_mean
 from pipeline.export.int8.operators import CONVERSIONS
 from pipeline.export.int8.value_range import Range
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import normalize
-from pipeline.tflite.edit import Array, constant, name_of, scale_and_zero_point, set_constant
+from pipeline.tflite.edit import Array, name_of, scale_and_zero_point
 from pipeline.tflite.flatbuffer import Model, text
 
 _LOWEST, _STEPS = -128, 255
 _INT8_TO_UINT8 = 128
-_WEIGHTS, _BIAS = 1, 2
 
 
 def input_range(image: ImageContract, io: Io) -> Range:
@@ -34,7 +31,7 @@ def input_range(image: ImageContract, io: Io) -> Range:
     breaks such ties differently.
     """
     if io is Io.uint8:
-        lowest = -_whole_mean(image) / image.std
+        lowest = -whole_mean(image) / image.std
         return lowest, lowest + _STEPS / image.std
     low, high = image.float_range
     scale = (high - low) / (_STEPS - 1)
@@ -61,62 +58,6 @@ def to_int8(pixels: Array, image: ImageContract, io: Io, scale: float, zero: int
     steps = np.rint(normalize(pixels, image) / np.float32(scale)) + np.float32(zero)
     stored: Array = np.clip(steps, _LOWEST, _LOWEST + _STEPS).astype(np.int8)
     return stored
-
-
-def absorb_mean_rounding(model: Model, image: ImageContract) -> None:
-    """Add to the first bias what the rounding of the mean puts raw uint8 pixels off.
-
-    127.5 is no integer, so a uint8 input stands for (pixel - 128) / std where
-    (pixel - 127.5) / std is meant. A layer that is linear in its input is off by that half times
-    the sum of its weights over std, which its bias takes up; padded borders keep a share of it.
-
-    Raises:
-        BadInput: the first operator is not a convolution with a bias, so nothing can take it up.
-    """
-    shift = (_whole_mean(image) - image.mean) / image.std
-    if shift == 0:
-        return
-    main = model.subgraphs[0]
-    for operator in _readers(model, int(main.inputs[0])):
-        biased = len(operator.inputs) > _BIAS and operator.inputs[_BIAS] >= 0
-        if name_of(model, operator) != "CONV_2D" or not biased:
-            raise BadInput(
-                "a uint8 input needs a convolution first, whose bias makes up for the rounded mean",
-                expected="CONV_2D with a bias",
-                got=name_of(model, operator) + ("" if biased else " without a bias"),
-                next_step="pipeline export --quantize int8 --io float32",
-            )
-        weights_at = _stored_at(model, int(operator.inputs[_WEIGHTS]))
-        bias_at = main.tensors[int(operator.inputs[_BIAS])]
-        weights, bias = constant(model, weights_at), constant(model, bias_at)
-        assert weights is not None
-        assert bias is not None
-        total = weights.astype(np.float64).sum(axis=(1, 2, 3))
-        if bias.dtype == np.float32:
-            # A layer left in floats.
-            set_constant(model, bias_at, (bias + total * shift).astype(np.float32))
-            continue
-        scales = np.asarray(weights_at.quantization.scale, np.float64)
-        steps = np.rint(total * scales * shift / np.asarray(bias_at.quantization.scale))
-        set_constant(model, bias_at, (bias + steps).astype(np.int32))
-
-
-def _readers(model: Model, tensor: int) -> Iterator[Any]:
-    for operator in model.subgraphs[0].operators:
-        if tensor in map(int, operator.inputs):
-            if name_of(model, operator) == "DEQUANTIZE":
-                yield from _readers(model, int(operator.outputs[0]))
-            else:
-                yield operator
-
-
-def _stored_at(model: Model, tensor: int) -> Any:
-    """Return the tensor that holds a constant, which float16 weights reach through DEQUANTIZE."""
-    main = model.subgraphs[0]
-    for operator in main.operators:
-        if tensor in map(int, operator.outputs):
-            return main.tensors[int(operator.inputs[0])]
-    return main.tensors[tensor]
 
 
 def set_io_type(model: Model, io: Io) -> None:
@@ -160,10 +101,6 @@ def int8_batch(pixels: Pixels | Array, image: ImageContract, io: Io, model: Mode
     main = model.subgraphs[0]
     scale, zero_point = scale_and_zero_point(main.tensors[int(main.inputs[0])])
     return to_int8(np.asarray(pixels), image, io, scale, zero_point)
-
-
-def _whole_mean(image: ImageContract) -> int:
-    return math.floor(image.mean + 0.5)
 
 
 def _as_type(model: Model, index: int, io: Io) -> int:

@@ -17,6 +17,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.layer_errors import LayerFigures
 from pipeline.export.int8.activation_statistics import collect_statistics
 from pipeline.export.int8.affine import dequantize
+from pipeline.export.int8.float_graph import prepare
 from pipeline.export.int8.inputs import load_model, load_pixels
 from pipeline.export.int8.io_types import to_int8
 from pipeline.export.int8.kernels import ActivationProbe
@@ -49,7 +50,8 @@ def layer_errors_child(request: LayerErrorsRequest, report: Report) -> LayerErro
         BadInput: a file changed, the int8 file is of another model, or an image is bad.
     """
     image, where = request.image, request.int8_file.path
-    float_model, int8_model = load_model(request.float_file), load_model(request.int8_file)
+    float_model = prepare(load_model(request.float_file))
+    int8_model = load_model(request.int8_file)
     # What needs no image is refused before any is read.
     pairs = paired(float_model, int8_model, where)
     check_input(int8_model, image, where)

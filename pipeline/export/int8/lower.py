@@ -25,6 +25,7 @@ from pipeline.tflite.edit import (
     duplicate,
     dynamic_inputs,
     name_of,
+    operator_code,
     pack,
     set_constant,
     unpack_whole,
@@ -50,6 +51,7 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
         BadInput: an operator cannot be quantized.
     """
     roomy = _with_room_for_biases(model, ranges)
+    capped = _as_relu(roomy)
     work = quantizer.Quantizer(pack(roomy))
     work.load_quantization_recipe(recipe.static_wi8_ai8())
     work.add_static_config(
@@ -83,6 +85,7 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
             next_step="pipeline export --quantize float16",
         ) from error
     lowered = unpack_whole(bytes(result.quantized_model), where="the quantizer's answer")
+    _as_relu6(lowered, capped)
     _refuse_left_in_floats(lowered, float16)
     return lowered
 
@@ -144,14 +147,37 @@ def _with_room_for_biases(model: Model, ranges: Ranges) -> Model:
     return roomy
 
 
+def _as_relu(model: Model) -> set[str]:
+    """Call each RELU6 a RELU, in place, and return the tensors they write.
+
+    The library knows RELU alone. The two differ in what is cut off, not in how they are quantized.
+    """
+    main, capped = model.subgraphs[0], set()
+    for operator in main.operators:
+        if name_of(model, operator) == "RELU6":
+            operator.opcodeIndex = operator_code(model, "RELU")
+            capped.add(text(main.tensors[int(operator.outputs[0])].name).rstrip(";"))
+    return capped
+
+
+def _as_relu6(model: Model, capped: Collection[str]) -> None:
+    main = model.subgraphs[0]
+    for operator in main.operators:
+        written = text(main.tensors[int(operator.outputs[0])].name).rstrip(";")
+        if name_of(model, operator) == "RELU" and written in capped:
+            operator.opcodeIndex = operator_code(model, "RELU6")
+
+
 def _refuse_left_in_floats(model: Model, wanted: Collection[str]) -> None:
     tensors = model.subgraphs[0].tensors
+    # The converter's names of fused layers may end in a semicolon, and the library adds one.
+    known = {name.rstrip(";") for name in wanted}
     stray = set()
     for operator in model.subgraphs[0].operators:
         name = name_of(model, operator)
         outputs = [tensors[int(j)] for j in operator.outputs]
         floats = any(dtype_name(tensor) == "float32" for tensor in outputs)
-        named = any(text(tensor.name).rstrip(";") in wanted for tensor in outputs)
+        named = any(text(tensor.name).rstrip(";") in known for tensor in outputs)
         if name not in CONVERSIONS and floats and not named:
             stray.add(name)
     if stray:

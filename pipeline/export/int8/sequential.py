@@ -82,7 +82,7 @@ def correct_sequentially(
             layer_input = _layer_input(layer, live.values[read[0]], statistics)
             for correct in corrections:
                 correct(layer, layer_input)
-        live.values[int(operator.outputs[0])] = _run(int8_model, index, live)
+        live.values |= _run(int8_model, index, live)
         live.drop_read(index, read)
     report(ProgressEvent(task, count, count))
 
@@ -96,7 +96,8 @@ def _layer_input(layer: Layer, stored: Array, statistics: Statistics) -> LayerIn
     return LayerInput(values, scale, zero_point, statistics[layer.entry].mean)
 
 
-def _run(model: Model, index: int, live: _Live) -> Array:
+def _run(model: Model, index: int, live: _Live) -> dict[int, Array]:
+    """Return what an operator writes for all images, by tensor."""
     main = model.subgraphs[0]
     operator = main.operators[index]
     fixed = {
@@ -107,19 +108,22 @@ def _run(model: Model, index: int, live: _Live) -> Array:
     data = cut_operator(model, index, constants=fixed)
     read = [j for j in dynamic_inputs(model, operator) if j not in live.fixed]
     inputs = [(live.values[j], shape_of(main.tensors[j])) for j in read]
+    written = [int(j) for j in operator.outputs]
     images = len(inputs[0][0])
 
     # One image first: its answer says how much room all of them need.
-    def one(kernel: Kernel, image: int) -> Array:
-        return kernel(*(values[image].reshape(shape) for values, shape in inputs))
+    def one(kernel: Kernel, image: int) -> list[Array]:
+        kernel.run(*(values[image].reshape(shape) for values, shape in inputs))
+        return [kernel.output(position) for position in range(len(written))]
 
     first = one(Kernel(data), 0)
-    answers = np.empty((images, *first.shape), first.dtype)
+    answers = [np.empty((images, *values.shape), values.dtype) for values in first]
 
     def fill(part: range) -> None:
         kernel = Kernel(data)
         for image in part:
-            answers[image] = one(kernel, image)
+            for kept, values in zip(answers, one(kernel, image), strict=True):
+                kept[image] = values
 
     in_threads(images, fill)
-    return answers
+    return dict(zip(written, answers, strict=True))

@@ -12,34 +12,53 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import BadInput
-from pipeline.tflite.edit import name_of
+from pipeline.tflite.edit import name_of, scale_and_zero_point
 from pipeline.tflite.flatbuffer import Model, dtype_name, text
 from pipeline.tflite.graph import operator_name
 from pipeline.tflite.runtime_versions import runtime_of, version_key
 
 # From TensorFlow's lite/tools/versioning/op_version.cc: the version from which an operator takes
-# int8. Per-tensor dense weights keep FULLY_CONNECTED at 4.
+# int8; `tests/export/int8/test_operators.py` compares with what the converter itself writes.
+# Per-tensor dense weights keep FULLY_CONNECTED at 4. What a version stands for otherwise, as
+# groups, dilation or half-pixel centres, is in the float graph's version already.
 _INT8_VERSION = {
     "ADD": 2,
     "AVERAGE_POOL_2D": 2,
+    "BATCH_MATMUL": 2,
     "CONCATENATION": 2,
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,
     "DEQUANTIZE": 2,
     "FULLY_CONNECTED": 4,
+    "GELU": 2,
+    "HARD_SWISH": 1,
     "LOGISTIC": 2,
+    "MAXIMUM": 2,
     "MAX_POOL_2D": 2,
     "MEAN": 2,
     "MUL": 2,
+    "PACK": 2,
     "PAD": 2,
     "QUANTIZE": 1,
     "RELU": 2,
     "RELU6": 2,
     "RESHAPE": 1,
+    "RESIZE_BILINEAR": 2,
+    "RESIZE_NEAREST_NEIGHBOR": 2,
+    "RSQRT": 2,
+    "SLICE": 2,
     "SOFTMAX": 2,
+    "SPLIT": 2,
+    "SQUARED_DIFFERENCE": 2,
     "SQUEEZE": 1,
+    "STRIDED_SLICE": 2,
     "SUB": 2,
+    "SUM": 2,
+    "TANH": 2,
+    "TRANSPOSE": 2,
 }
+# The same source: a product whose steps are finer than its output's needs no rescale below 1.
+_MUL_RESCALED_UP = 3
 _FLOAT16_DEQUANTIZE = 3
 _MIN_RUNTIME = "min_runtime_version"
 # The converter pads the version to this many bytes.
@@ -87,7 +106,15 @@ def _version(model: Model, operator: Any, old: Any) -> int:
             got=name,
             next_step="pipeline export --quantize float16",
         )
+    if name == "MUL" and _rescales_up(touched):
+        return _MUL_RESCALED_UP
     return max(int(old.version), _INT8_VERSION[name])
+
+
+def _rescales_up(tensors: list[Any]) -> bool:
+    first, second, product = (scale_and_zero_point(tensor)[0] for tensor in tensors)
+    # The source computes in float32.
+    return bool(np.float32(first) * np.float32(second) / np.float32(product) >= 1)
 
 
 def _write_oldest(model: Model, version: str) -> None:

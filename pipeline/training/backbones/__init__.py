@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 NAMES: tuple[str, ...] = (
     "mobilenet_v2",
     "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "mobilenet_v1",
+    "efficientnet_v2_b0",
+    "efficientnet_b0",
 )
 DEFAULT = NAMES[0]
 

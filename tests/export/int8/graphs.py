@@ -99,6 +99,28 @@ class Network:
         self._tensor(name, self._shape(left))
         return self._operator("ADD", "AddOptions", schema.AddOptionsT(), [left, right], name)
 
+    def by_constant(
+        self, kind: str, entry: str, name: str, values: Float32, *, constant_first: bool = False
+    ) -> str:
+        """Add ADD, SUB, MUL or DIV of a tensor and a constant, which comes second by default."""
+        other = f"{name}/constant"
+        self._tensor(other, values.shape, values.astype(np.float32))
+        self._tensor(name, self._shape(entry))
+        options_name = f"{kind.capitalize()}Options"
+        inputs = [other, entry] if constant_first else [entry, other]
+        options = getattr(schema, f"{options_name}T")()
+        return self._operator(kind, options_name, options, inputs, name)
+
+    def pad(self, entry: str, name: str, before: int, after: int) -> str:
+        """Pad height and width with zeros."""
+        sizes = f"{name}/sizes"
+        rows = np.array([[0, 0], [before, after], [before, after], [0, 0]], np.int32)
+        self._tensor(sizes, rows.shape, rows)
+        shape = self._shape(entry)
+        grown = (shape[0], shape[1] + before + after, shape[2] + before + after, shape[3])
+        self._tensor(name, grown)
+        return self._operator("PAD", "PadOptions", schema.PadOptionsT(), [entry, sizes], name)
+
     def softmax(self, entry: str, name: str) -> str:
         """Add a softmax over the last axis."""
         options = schema.SoftmaxOptionsT()

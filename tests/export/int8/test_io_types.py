@@ -11,7 +11,6 @@ from pipeline.contract.choices import Io
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.export.int8.io_types import (
-    absorb_mean_rounding,
     inner_output,
     input_range,
     int8_batch,
@@ -20,6 +19,7 @@ from pipeline.export.int8.io_types import (
 )
 from pipeline.export.int8.kernels import Kernel
 from pipeline.export.int8.lower import lower
+from pipeline.export.int8.mean_rounding import absorb_mean_rounding
 from pipeline.imaging.preprocess import normalize
 from pipeline.tflite.edit import duplicate, expose, pack, scale_and_zero_point
 from pipeline.tflite.flatbuffer import Model, text
@@ -147,11 +147,12 @@ def test_a_whole_mean_leaves_nothing_to_absorb() -> None:
 
 def test_a_rounded_mean_that_nothing_can_absorb_is_refused() -> None:
     network = Network((1, 8))
-    network.dense("image", "out", np.eye(8, dtype=np.float32), np.zeros(8, np.float32))
+    network.pointwise("LOGISTIC", "image", "out")
     graph = lower(network.build("out"), {"image": input_range(IMAGE, Io.uint8), "out": (-1, 1)})
-    with pytest.raises(BadInput, match="needs a convolution first") as refused:
+    with pytest.raises(BadInput, match="needs a layer first") as refused:
         absorb_mean_rounding(graph, IMAGE)
-    assert "FULLY_CONNECTED" in str(refused.value.got)
+    assert refused.value.got == "LOGISTIC"
+    assert refused.value.next_step == "pipeline export --quantize int8 --io float32"
     absorb_mean_rounding(graph, contract(128.0, 127.5))
 
 
@@ -192,7 +193,7 @@ def test_a_rounded_mean_is_refused_where_the_first_convolution_has_no_bias() -> 
     graph = lowered(IMAGE, Io.uint8)
     (convolution,) = graph.subgraphs[0].operators
     convolution.inputs = [*map(int, convolution.inputs[:2]), -1]
-    with pytest.raises(BadInput, match="needs a convolution first") as refused:
+    with pytest.raises(BadInput, match="needs a layer first") as refused:
         absorb_mean_rounding(graph, IMAGE)
     assert "without a bias" in str(refused.value.got)
 

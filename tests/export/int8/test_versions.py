@@ -116,9 +116,8 @@ def test_the_oldest_runtime_is_written_once() -> None:
     assert oldest_runtime(again) != "1.14.0"
 
 
-@pytest.mark.parametrize("curve", ["HARD_SWISH", "GELU"])
-def test_an_int8_operator_of_unknown_version_is_refused_by_name(curve: str) -> None:
-    graph = lower(toy(curve), RANGES)
+def test_an_int8_operator_of_unknown_version_is_refused_by_name() -> None:
+    graph = lower(toy("SQRT"), RANGES)
     with pytest.raises(BadInput, match="not known which runtimes") as refused:
         write_versions(graph)
-    assert refused.value.got == curve
+    assert refused.value.got == "SQRT"

@@ -28,7 +28,7 @@ from pipeline.tflite.edit import (
     producers,
     set_constant,
 )
-from pipeline.tflite.flatbuffer import Model, text
+from pipeline.tflite.flatbuffer import Model, shape_of, text
 
 if TYPE_CHECKING:
     from pipeline.export.int8.activation_statistics import Statistics
@@ -94,8 +94,10 @@ def _equalize_bottlenecks(model: Model, statistics: Statistics) -> None:
             for reader in readers.get(tensor, [])
             if name_of(model, main.operators[reader]) != "ADD"
         }
-        pointwise = all(name_of(model, main.operators[user]) == "CONV_2D" for user in users)
-        if not users or not pointwise or outputs & set(chain):
+        whole = all(
+            _reads_all_channels(model, user, shape_of(main.tensors[chain[0]])) for user in users
+        )
+        if not users or not whole or outputs & set(chain):
             continue
         reach = []
         for tensor in chain:
@@ -140,6 +142,15 @@ def _residual_chains(model: Model) -> list[list[int]]:
     for tensor in sorted(linear):
         chains[find(tensor)].append(tensor)
     return [chain for chain in chains.values() if not tied_outside & set(chain)]
+
+
+def _reads_all_channels(model: Model, index: int, shape: tuple[int, ...]) -> bool:
+    """Return whether an operator is a convolution without groups, which may be given factors."""
+    main = model.subgraphs[0]
+    operator = main.operators[index]
+    if name_of(model, operator) != "CONV_2D":
+        return False
+    return shape_of(main.tensors[int(operator.inputs[_WEIGHTS])])[-1] == shape[-1]
 
 
 def _is_plain_depthwise(model: Model, index: int) -> bool:

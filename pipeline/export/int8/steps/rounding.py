@@ -121,9 +121,21 @@ def round_layer(layer: Layer, read: LayerInput) -> None:
         covariance = window_covariance(values, scale, zero_point, layer.options, (height, width))
         rounded = round_channels(np.clip(rows, -_LARGEST, _LARGEST), covariance).T
     elif weights.ndim == 2 or weights.shape[1:3] == (1, 1):
-        rows = weights.reshape(len(weights), -1) / layer.scales[:, None]
-        covariance = input_covariance(values, scale, zero_point)
-        rounded = round_rows(np.clip(rows, -_LARGEST, _LARGEST), covariance)
+        rows = np.clip(
+            weights.reshape(len(weights), -1) / layer.scales[:, None], -_LARGEST, _LARGEST
+        )
+        # A grouped convolution reads a part of the channels for each part of its outputs; a dense
+        # layer may read an image whole.
+        width = rows.shape[1]
+        groups = 1 if weights.ndim == 2 else values.shape[-1] // width
+        inputs = values.reshape(-1, groups, width)
+        outputs = rows.reshape(groups, -1, width)
+        rounded = np.concatenate(
+            [
+                round_rows(outputs[group], input_covariance(inputs[:, group], scale, zero_point))
+                for group in range(groups)
+            ]
+        )
     else:
         return
     layer.set_weights(rounded.reshape(weights.shape))

@@ -1,0 +1,64 @@
+"""Say which classifier is meant and how it is to be read."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import Field
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.image import ImageContract
+from pipeline.contract.normalization import Normalization
+
+
+class ClassifierSpec(Frozen):
+    """Hold everything that decides what a Keras classifier answers for an image.
+
+    `path` is a `.keras` or `.h5` file or a SavedModel folder and `sha256` its `model_sha256`.
+    `image` gives the size. `normalization` is what the model itself takes. `classes` is the number
+    of labels. `logits` says that the model answers logits, to which a softmax is added.
+    """
+
+    path: Path
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    image: ImageContract
+    normalization: Normalization = Normalization()
+    classes: int = Field(ge=2)
+    logits: bool = False
+
+
+def model_sha256(path: Path) -> str:
+    """Return the SHA-256 of a model file, or of a folder's names and contents, as 64 hex digits.
+
+    A folder's digest is over its files in the order of their relative names: each name's and each
+    content's own digest.
+
+    Raises:
+        OSError: something cannot be read.
+    """
+    if not path.is_dir():
+        return sha256_file(path)
+    digest = hashlib.sha256()
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    for name in sorted(files):
+        digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
+        digest.update(bytes.fromhex(sha256_file(files[name])))
+    return digest.hexdigest()
+
+
+def spec_of_image(path: Path, image: ImageContract, classes: int) -> ClassifierSpec:
+    """Return the spec of a model that takes what the image contract feeds, and answers softmax.
+
+    Raises:
+        OSError: the model cannot be read.
+    """
+    normalization = Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
+    return ClassifierSpec(
+        path=path,
+        sha256=model_sha256(path),
+        image=image,
+        normalization=normalization,
+        classes=classes,
+    )

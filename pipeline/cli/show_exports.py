@@ -1,0 +1,68 @@
+"""Show what became of exports, and end the command with the first refusal among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cli.output import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from pipeline.workflow.exported import Exported
+    from pipeline.workflow.report import ReportResult
+
+
+def finish(
+    exported: list[Exported], written: ReportResult, junit: Path | None, markdown: Path | None
+) -> None:
+    """Show the exports, then end with the first refusal among them, or with what is not written."""
+    from pipeline.cli.verdict_files import report_lines, report_value, write_verdicts
+
+    verdicts = {one.recipe.name: one.verdict for one in exported}
+    problem = write_verdicts(verdicts, junit=junit, markdown=markdown) or written.problem
+    refusals = [one.refusal() for one in exported]
+    refused = next((refusal for refusal in refusals if refusal is not None), None)
+    value = {"exports": [_value(one) for one in exported], **report_value(written)}
+    parts = [part for one in exported for part in _parts(one)]
+    output.conclude(value, refused or problem, *parts, *report_lines(written))
+
+
+def _value(one: Exported) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "recipe": one.recipe.name,
+        "folder": None if one.folder is None else str(one.folder),
+        "published": one.published,
+        "resumed": one.resumed,
+        "verdict": one.verdict.model_dump(mode="json"),
+    }
+    if one.manifest is not None:
+        entry, recipe = one.manifest.files["model.tflite"], one.manifest.recipe
+        value |= {
+            "sha256": entry.sha256,
+            "size_bytes": entry.size_bytes,
+            "min_runtime": one.manifest.min_runtime,
+            "steps": [str(step) for step in recipe.steps or ()],
+            "float16_layers": list(recipe.float16_layers),
+            "search": one.manifest.search.model_dump(mode="json"),
+        }
+    return value
+
+
+def _parts(one: Exported) -> list[RenderableType]:
+    from rich.markup import escape
+
+    from pipeline.report.sentences import note
+    from pipeline.report.terminal import search_table, verdict_table
+
+    search = None if one.manifest is None else search_table(one.manifest, one.recipe.name)
+    parts: list[RenderableType] = [] if search is None else [search]
+    parts.append(verdict_table(one.verdict, one.recipe.name))
+    parts += [f"[bold yellow]{escape(note(n))}[/]" for n in one.verdict.figures.get("notes", [])]
+    if one.folder is None:
+        parts.append("nothing was built")
+    else:
+        state = "published" if one.published else "NOT published, kept aside"
+        parts.append(f"{state}: {escape(str(one.folder))}")
+    return parts

@@ -1,0 +1,129 @@
+"""Say what a Keras model's own input is: channel order, and mean and standard deviation."""
+
+from __future__ import annotations
+
+from typing import Literal, assert_never
+
+from pydantic import Field, model_validator
+
+from pipeline.contract.base import Frozen
+from pipeline.contract.normalization_name import NormalizationName as NormalizationName
+
+_Three = tuple[float, float, float]
+
+
+class Normalization(Frozen):
+    """Fix how pixels become a Keras model's input: (pixel - mean) / std, channel by channel.
+
+    `mean` and `std` are in pixel values, 0 to 255, in the order of `channels`, which is the order
+    the model takes. Source of the named ones: `keras.applications.imagenet_utils`, whose torch
+    mode is (pixel / 255 - mean) / std.
+    """
+
+    channels: Literal["RGB", "BGR"] = "RGB"
+    mean: _Three = (127.5, 127.5, 127.5)
+    std: _Three = (127.5, 127.5, 127.5)
+
+    @model_validator(mode="after")
+    def _sane(self) -> Normalization:
+        if any(not -1000.0 <= value <= 1000.0 for value in self.mean):
+            raise ValueError("mean must be between -1000 and 1000, in pixel values")
+        if any(not 1e-3 <= value <= 1000.0 for value in self.std):
+            raise ValueError("std must be between 0.001 and 1000, in pixel values")
+        return self
+
+    @classmethod
+    def named(cls, name: NormalizationName) -> Normalization:
+        """Return a known convention."""
+        match name:
+            case NormalizationName.tf:
+                return cls()
+            case NormalizationName.unit:
+                return cls(mean=(0.0,) * 3, std=(255.0,) * 3)
+            case NormalizationName.raw:
+                return cls(mean=(0.0,) * 3, std=(1.0,) * 3)
+            case NormalizationName.torch:
+                mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+                return cls(mean=_scaled(mean), std=_scaled(std))
+            case NormalizationName.caffe:
+                return cls(channels="BGR", mean=(103.939, 116.779, 123.68), std=(1.0,) * 3)
+            case _:
+                assert_never(name)
+
+    @property
+    def name(self) -> NormalizationName | None:
+        """Return which known convention this is, None for another."""
+        return next((name for name in NormalizationName if self.named(name) == self), None)
+
+    @property
+    def uniform(self) -> bool:
+        """Return whether one mean and one standard deviation say it all, in RGB."""
+        return self.channels == "RGB" and len({*self.mean}) == 1 and len({*self.std}) == 1
+
+    def option(self) -> str:
+        """Return the command-line options that state it."""
+        if self.name is not None:
+            return f"--normalization {self.name}"
+        mean, std = (",".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
+        return f"--mean {mean} --std {std} --channels {self.channels}"
+
+    def words(self) -> str:
+        """Return it as a person reads it."""
+        if self.name is not None:
+            return str(self.name)
+        mean, std = (
+            f"{values[0]:g}" if len({*values}) == 1 else ",".join(f"{v:g}" for v in values)
+            for values in (self.mean, self.std)
+        )
+        return f"{self.channels}, mean {mean}, std {std}"
+
+
+class UniformNormalization(Frozen):
+    """Hold the one mean and one standard deviation that a phone applies, in pixel values."""
+
+    mean: float = Field(ge=0.0, le=255.0)
+    std: float = Field(gt=0.0, le=255.0)
+
+
+class ChannelMixing(Frozen):
+    """Make a model's own input of what a phone feeds: value = weights @ rgb + offsets.
+
+    `weights` has a row for each of the model's channels, in its order, and a column for red, green
+    and blue.
+    """
+
+    weights: tuple[_Three, _Three, _Three]
+    offsets: _Three
+
+
+def shared_normalization(normalization: Normalization) -> UniformNormalization:
+    """Return one mean and one standard deviation nearest to those of the channels."""
+    mean = sum(normalization.mean) / 3
+    std = sum(normalization.std) / 3
+    return UniformNormalization(mean=min(255.0, max(0.0, mean)), std=min(255.0, std))
+
+
+def channel_mixing(normalization: Normalization, fed: UniformNormalization) -> ChannelMixing | None:
+    """Return what makes `normalization` of pixels fed by `fed`; None where they are the same."""
+    if normalization.uniform and (normalization.mean[0], normalization.std[0]) == (
+        fed.mean,
+        fed.std,
+    ):
+        return None
+    rows: list[_Three] = []
+    for channel in range(3):
+        row = [0.0, 0.0, 0.0]
+        source = channel if normalization.channels == "RGB" else 2 - channel
+        row[source] = fed.std / normalization.std[channel]
+        rows.append((row[0], row[1], row[2]))
+    first, second, third = (
+        (fed.mean - mean) / std
+        for mean, std in zip(normalization.mean, normalization.std, strict=True)
+    )
+    return ChannelMixing(weights=(rows[0], rows[1], rows[2]), offsets=(first, second, third))
+
+
+def _scaled(values: _Three) -> _Three:
+    # Rounded, since 0.485 * 255 has no exact decimal and the digest is of the text.
+    first, second, third = (round(255 * value, 6) for value in values)
+    return first, second, third
