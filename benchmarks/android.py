@@ -21,7 +21,7 @@ from pipeline.contract.bundle import MODEL_FILE
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.imaging.decode import decode_file
-from pipeline.imaging.preprocess import input_tensor, to_levels
+from pipeline.imaging.preprocess import input_tensor, resize_pixels
 from pipeline.progress import silent
 from pipeline.runtimes.android_host import HostAnswers, ask_host
 from pipeline.runtimes.ask import hash_model
@@ -87,7 +87,7 @@ def compare(
         decoded = hashlib.sha256(pixels.tobytes()).hexdigest()
         alike += decoded == found.answers[i].pixels_sha256
         tensor = input_tensor(
-            to_levels(pixels, described.image),
+            resize_pixels(pixels, described.image),
             described.image,
             dtype=np.dtype(fed["dtype"]).name,
             scale=scale,

@@ -26,9 +26,8 @@ from pipeline.errors import EnvironmentProblem, PipelineError, from_dict
 from pipeline.process import Log, check_ended_well, open_log, read_result, run_process
 from pipeline.progress import ProgressEvent, Report, silent
 
-ChildFunction = Callable[[Any, Report], Any]
+ChildFunction = Callable[[Any, Report], Frozen]
 A = TypeVar("A", bound=Frozen)
-R = TypeVar("R")
 
 # A child that raised a PipelineError exits with this, so it is never mistaken for a crash.
 _REFUSED = 64
@@ -47,78 +46,44 @@ def ask_child(
     """Call `module:function` with a typed request in a new process and return its typed answer.
 
     The function takes (request, report), its annotations name the types of request and answer.
+    The child succeeded only if its exit code is 0, its result file parses, and the file names the
+    hash of this request. Its standard output and standard error go to `log`. Without one they go
+    to a temporary file, which stays where an error names it.
 
     Raises:
         PipelineError: whatever the function itself refused with.
-        EnvironmentProblem: a signal, a timeout, a crash, or an answer of another form.
+        EnvironmentProblem: a signal, a timeout, a crash, a missing or foreign result, or an
+            answer of another form.
     """
-
-    def read(result: dict[str, Any], log: Log) -> A:
-        try:
-            return answer.model_validate(result)
-        except ValidationError as error:
-            raise EnvironmentProblem(
-                f"{target} left an answer of another form",
-                where=str(log.path),
-                expected=answer.__name__,
-                got=first_problem(error),
-            ) from error
-
-    asked = request.model_dump(mode="json")
-    return _run(target, asked, read, report, env, timeout_s, log)
-
-
-def run_child(
-    target: str,
-    request: Mapping[str, Any],
-    *,
-    report: Report = silent,
-    env: Mapping[str, str] | None = None,
-    timeout_s: float | None = None,
-    log: Path | None = None,
-) -> dict[str, Any]:
-    """Call `module:function` with `request` in a new Python process and return its result.
-
-    The function takes (request, report) and returns JSON-ready values. The child succeeded only
-    if its exit code is 0, its result file parses, and the file names the hash of this request.
-    Its standard output and standard error go to `log`. Without one they go to a temporary file,
-    which stays where an error names it.
-
-    Raises:
-        PipelineError: whatever the function itself refused with.
-        EnvironmentProblem: a signal, a timeout, a crash, or a missing or foreign result.
-    """
-    return _run(target, dict(request), lambda result, _: result, report, env, timeout_s, log)
-
-
-def _run(
-    target: str,
-    request: dict[str, Any],
-    read: Callable[[dict[str, Any], Log], R],
-    report: Report,
-    env: Mapping[str, str] | None,
-    timeout_s: float | None,
-    log_path: Path | None,
-) -> R:
     name = target.partition(":")[2]
+    asked = request.model_dump(mode="json")
     with (
         tempfile.TemporaryDirectory(prefix="pipeline-child-") as folder,
-        open_log(log_path, name) as log,
+        open_log(log, name) as child_log,
     ):
         work = Path(folder)
-        (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        (work / "request.json").write_text(json.dumps(asked), encoding="utf-8")
         # -P: a json.py or a pipeline/ in the working folder must not stand in for ours.
         command = [sys.executable, "-P", "-m", "pipeline.child", target, folder, str(os.getpid())]
         code = run_process(
             target,
             command,
-            log,
+            child_log,
             _read_event,
             report=report,
             env=_environment(env or {}),
             timeout_s=timeout_s,
         )
-        return read(_result(target, work, code, sha256_json(request), log), log)
+        result = _result(target, work, code, sha256_json(asked), child_log)
+        try:
+            return answer.model_validate(result)
+        except ValidationError as error:
+            raise EnvironmentProblem(
+                f"{target} left an answer of another form",
+                where=str(child_log.path),
+                expected=answer.__name__,
+                got=first_problem(error),
+            ) from error
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -160,11 +125,14 @@ def _die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _call(function: ChildFunction, request: dict[str, Any], report: Report) -> Any:
+def _call(function: ChildFunction, request: dict[str, Any], report: Report) -> dict[str, Any]:
     wanted = get_type_hints(function).get("request")
-    if isinstance(wanted, type) and issubclass(wanted, Frozen):
-        return function(wanted.model_validate(request), report).model_dump(mode="json")
-    return function(request, report)
+    if not isinstance(wanted, type) or not issubclass(wanted, Frozen):
+        raise TypeError(f"{function.__qualname__} does not name the type of its request")
+    answer = function(wanted.model_validate(request), report)
+    if not isinstance(answer, Frozen):
+        raise TypeError(f"{function.__qualname__} answered {type(answer).__name__}")
+    return answer.model_dump(mode="json")
 
 
 def _main(target: str, folder: str, parent: int) -> int:

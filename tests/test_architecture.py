@@ -1,4 +1,4 @@
-"""The house rules that a reader relies on, held by walking the source."""
+"""The house rules that a reader relies on, read off the source."""
 
 from __future__ import annotations
 
@@ -87,6 +87,22 @@ def test_every_room_has_a_floor() -> None:
     assert rooms <= FLOOR_OF.keys()
 
 
+def test_the_tour_draws_the_same_floors() -> None:
+    tour = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = re.search(r"```\n(cli\n.*?)```", tour, flags=re.DOTALL)
+    assert drawn is not None
+    lines = [set(line.split()) for line in drawn[1].splitlines()]
+    assert lines == [set(rooms) - {"__init__"} for rooms in FLOORS if rooms != ("__main__",)]
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/extending.md"])
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:pipeline|tests|docs|android_demo)/[\w./-]+)`", text))
+    assert named
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 @pytest.mark.parametrize("file", FILES, ids=module_name)
 def test_imports_go_down_and_never_sideways(file: Path) -> None:
     room = room_of(module_name(file))
@@ -101,7 +117,7 @@ def test_imports_go_down_and_never_sideways(file: Path) -> None:
     assert not wrong, f"{module_name(file)} imports {wrong}"
 
 
-def test_the_walk_would_notice_a_stage_that_imports_another() -> None:
+def test_the_check_would_notice_a_stage_that_imports_another() -> None:
     for source in (
         "def f():\n    from pipeline.training.train import train\n",
         "import pipeline.training.train\n",

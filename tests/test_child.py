@@ -95,8 +95,18 @@ def leave_result_and_fail(request: Number, report: Report) -> Nothing:
     os._exit(9)
 
 
-def answer_a_list(request: dict[str, Any], report: Report) -> Any:
-    return [1, 2, 3]
+def leave_a_list(request: Number, report: Report) -> Nothing:
+    answer = {"request_sha256": request.digest(), "result": [1, 2, 3]}
+    (Path(sys.argv[2]) / "result.json").write_text(json.dumps(answer))
+    os._exit(0)
+
+
+def answer_untyped(request: Number, report: Report) -> dict[str, int]:
+    return {"number": request.number}
+
+
+def ask_untyped(request: dict[str, int], report: Report) -> Nothing:
+    return Nothing()
 
 
 def sleep_long(request: PidFile, report: Report) -> Nothing:
@@ -193,10 +203,17 @@ def test_a_signal_is_named(number: signal.Signals, tmp_path: Path) -> None:
     assert caught.value.where == str(log)
 
 
-@pytest.mark.parametrize("function", ["leave_nothing", "leave_foreign_result", "answer_a_list"])
+@pytest.mark.parametrize("function", ["leave_nothing", "leave_foreign_result", "leave_a_list"])
 def test_exit_code_zero_without_the_result_of_this_request_is_no_success(function: str) -> None:
     with pytest.raises(EnvironmentProblem, match="left no result for this request"):
         ask_child(f"{HERE}:{function}", Number(number=1), Nothing)
+
+
+@pytest.mark.parametrize("function", ["answer_untyped", "ask_untyped"])
+def test_a_function_that_names_no_types_is_a_bug(function: str) -> None:
+    with pytest.raises(EnvironmentProblem, match="exit code 1") as caught:
+        ask_child(f"{HERE}:{function}", Number(number=1), Nothing)
+    assert "TypeError" in str(caught.value.got)
 
 
 def test_a_result_with_another_exit_code_is_no_success() -> None:

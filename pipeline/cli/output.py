@@ -185,7 +185,7 @@ _COMMAND_LINE_ENDS: tuple[type[Exception], ...] = (
 class Boundary(typer.core.TyperGroup):
     """Turn refusals into words and exit codes, in the one place that may.
 
-    What the pipeline or the machine refuses is told as such; anything else is a bug.
+    What the pipeline or the machine refuses is shown as such; anything else is a bug.
     """
 
     def invoke(self, ctx: Any) -> Any:

@@ -12,8 +12,8 @@ from pipeline.contract.bundle import GOLDENS_FILE, GOLDENS_FOLDER, MODEL_FILE, l
 from pipeline.errors import BadInput
 
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-_Level = Annotated[float, Field(ge=0.0, le=255.0)]
-_Cell = tuple[_Level, _Level, _Level]
+_Mean = Annotated[float, Field(ge=0.0, le=255.0)]
+_Cell = tuple[_Mean, _Mean, _Mean]
 
 
 class Golden(Frozen):
@@ -21,8 +21,8 @@ class Golden(Frozen):
 
     `width_px` and `height_px` are those of the upright picture. `pixels_sha256` is of its decoded
     uint8 RGB bytes, rows first; `tensor_sha256` of the model's input as fed, little endian, NHWC.
-    `cell_means` are the mean red, green and blue grey levels, to three decimals, of a 4 x 4 grid
-    over the resized picture, rows first: cell i of n levels is floor(i * n / 4) up to
+    `cell_means` are the mean red, green and blue pixel values, to three decimals, of a 4 x 4 grid
+    over the resized picture, rows first: cell i of n pixels is floor(i * n / 4) up to
     floor((i + 1) * n / 4).
     """
 
@@ -42,8 +42,8 @@ class Goldens(Frozen):
 
     A phone whose JPEG decoder gives the pixels of `pixels_sha256` must feed the tensor of
     `tensor_sha256`. Decoders differ by a level: where other pixels come out, each cell mean must
-    be within `near_levels` grey levels. Either way each probability must be within `tolerance`,
-    by label name. At least one golden must decode exactly.
+    be within `near_levels`, in pixel values. Either way each probability must be within
+    `tolerance`, by label name. At least one golden must decode exactly.
     """
 
     made_by: ClassVar[str | None] = "pipeline export"

@@ -17,7 +17,7 @@ from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.manifest import BundleManifest, FileEntry, package_versions
 from pipeline.export.golden_photos import GoldenPhoto, synthetic_photos
 from pipeline.imaging.decode import Pixels, decode_bytes
-from pipeline.imaging.preprocess import input_tensor, to_levels
+from pipeline.imaging.preprocess import input_tensor, resize_pixels
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import ask
 from pipeline.runtimes.interface import ImageFile, InferenceRequest
@@ -103,10 +103,10 @@ def make_goldens(
 
 def _golden(photo: GoldenPhoto, manifest: BundleManifest, probabilities: list[float]) -> Golden:
     pixels = decode_bytes(photo.data, manifest.image, where=photo.file)
-    levels = to_levels(pixels, manifest.image)
+    resized = resize_pixels(pixels, manifest.image)
     (fed,) = manifest.inputs
     tensor = input_tensor(
-        levels, manifest.image, dtype=fed.dtype, scale=fed.scale, zero_point=fed.zero_point
+        resized, manifest.image, dtype=fed.dtype, scale=fed.scale, zero_point=fed.zero_point
     )
     return Golden(
         file=photo.file,
@@ -116,7 +116,7 @@ def _golden(photo: GoldenPhoto, manifest: BundleManifest, probabilities: list[fl
         height_px=pixels.shape[0],
         pixels_sha256=sha256_bytes(pixels.tobytes()),
         tensor_sha256=sha256_bytes(_little_endian(tensor).tobytes()),
-        cell_means=cell_means(levels),
+        cell_means=cell_means(resized),
         probabilities=dict(zip(manifest.labels.names, probabilities, strict=True)),
     )
 
@@ -125,20 +125,20 @@ def _little_endian(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return tensor.astype(tensor.dtype.newbyteorder("<"))
 
 
-def cell_means(levels: Pixels) -> tuple[tuple[float, float, float], ...]:
+def cell_means(pixels: Pixels) -> tuple[tuple[float, float, float], ...]:
     """Average each channel over a 4 x 4 grid of a picture, rows first; see `Golden`.
 
     Args:
-        levels: uint8 array (height, width, 3), 0 to 255.
+        pixels: uint8 array (height, width, 3), 0 to 255.
 
     Returns:
         16 means of red, green and blue, rounded to three decimals.
     """
-    height, width = levels.shape[:2]
+    height, width = pixels.shape[:2]
     means = []
     for row in range(_GRID):
         for column in range(_GRID):
-            cell = levels[
+            cell = pixels[
                 row * height // _GRID : (row + 1) * height // _GRID,
                 column * width // _GRID : (column + 1) * width // _GRID,
             ]

@@ -40,8 +40,8 @@ def resize_bilinear(pixels: Pixels, height_px: int, width_px: int) -> Float32:
     return upper + (lower - upper) * y_lerp[:, None, None]
 
 
-def to_levels(pixels: Pixels, contract: ImageContract) -> Pixels:
-    """Resize decoded pixels to the contract's size in whole grey levels.
+def resize_pixels(pixels: Pixels, contract: ImageContract) -> Pixels:
+    """Resize decoded pixels to the contract's size, as whole pixel values.
 
     Args:
         pixels: uint8 array (height, width, 3) of any size.
@@ -56,39 +56,39 @@ def to_levels(pixels: Pixels, contract: ImageContract) -> Pixels:
     return np.rint(resized).astype(np.uint8, order="C")
 
 
-def normalize(levels: Pixels, contract: ImageContract) -> Float32:
-    """Map grey levels to model inputs: (level - mean) / std in float32, any shape."""
+def normalize(pixels: Pixels, contract: ImageContract) -> Float32:
+    """Map pixels to model inputs: (pixel - mean) / std in float32, any shape."""
     mean, std = np.float32(contract.mean), np.float32(contract.std)
-    return (levels.astype(np.float32) - mean) / std
+    return (pixels.astype(np.float32) - mean) / std
 
 
 def input_tensor(
-    levels: Pixels,
+    pixels: Pixels,
     contract: ImageContract,
     *,
     dtype: str,
     scale: float | None,
     zero_point: int | None,
 ) -> npt.NDArray[Any]:
-    """Return what a model with such an input is fed for these grey levels.
+    """Return what a model with such an input is fed for these pixels.
 
     Args:
-        levels: uint8 array of the contract's size.
+        pixels: uint8 array of the contract's size.
         contract: gives mean and standard deviation.
         dtype: `uint8`, `float32` or `int8`, the type of the input tensor.
         scale: of an int8 input, where real = scale * (stored - zero_point); else unused.
         zero_point: of an int8 input; else unused.
 
     Returns:
-        array of `dtype` and the shape of `levels`: the levels themselves for uint8, normalized
+        array of `dtype` and the shape of `pixels`: the pixels themselves for uint8, normalized
         for float32, normalized and quantized half to even for int8.
 
     Raises:
         BadInput: another type, or an int8 input without scale and zero point.
     """
     if dtype == "uint8":
-        return levels
-    values = normalize(levels, contract)
+        return pixels
+    values = normalize(pixels, contract)
     if dtype == "float32":
         return values
     if dtype != "int8" or not scale or zero_point is None:
@@ -104,13 +104,13 @@ def input_tensor(
     return stored
 
 
-def load_levels(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
-    """Read an image file as contract-sized grey levels, uint8 (height, width, 3).
+def load_resized_pixels(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
+    """Read an image file as pixels of the contract's size, uint8 RGB (height, width, 3).
 
     Raises:
         BadInput: the file is not a readable image, or not the one with this hash.
     """
-    return to_levels(decode_file(path, contract, sha256), contract)
+    return resize_pixels(decode_file(path, contract, sha256), contract)
 
 
 def _taps(

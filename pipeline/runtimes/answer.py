@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pipeline.classifier.spec import model_sha256
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
-from pipeline.imaging.preprocess import load_levels
+from pipeline.imaging.preprocess import load_resized_pixels
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.child_runtime import ChildAnswer, ChildRequest, ChildRuntime
 from pipeline.runtimes.interface import InferenceRequest, Runtime
@@ -122,7 +122,7 @@ def _check_classes(probabilities: npt.NDArray[np.float32], request: InferenceReq
 
 def _load(request: InferenceRequest, index: int) -> Pixels:
     file = request.images[index]
-    return load_levels(file.path, request.image, file.sha256)
+    return load_resized_pixels(file.path, request.image, file.sha256)
 
 
 def _load_all(

@@ -205,8 +205,8 @@ def _subgraph_problems(model: Model, subgraph: Any) -> Iterator[str]:
         if tensor.externalBuffer:
             yield f"tensor {text(tensor.name)!r} keeps its values in another file"
         yield from _size_problem(model, tensor)
-    for name, ends in (("inputs", subgraph.inputs), ("outputs", subgraph.outputs)):
-        if any(not 0 <= i < count for i in _indices(ends)):
+    for name, listed in (("inputs", subgraph.inputs), ("outputs", subgraph.outputs)):
+        if any(not 0 <= i < count for i in _indices(listed)):
             yield f"the graph's {name} name a tensor that does not exist"
     for operator in subgraph.operators or ():
         if not 0 <= operator.opcodeIndex < len(model.operatorCodes or ()):

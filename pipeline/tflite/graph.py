@@ -21,13 +21,13 @@ from pipeline.tflite.operators import Operator
 from pipeline.tflite.runtime_versions import runtime_of
 
 _FLOAT = frozenset({"float16", "float32", "float64", "bfloat16"})
-# They convert between the two worlds, so they touch a float activation in an int8 graph too.
-_BRIDGES = frozenset({"QUANTIZE", "DEQUANTIZE"})
+# They convert between floats and integers, so they touch a float activation in an int8 graph too.
+_CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 _MIN_RUNTIME = "min_runtime_version"
 
 
 class Signature(Frozen):
-    """Name the ends of the graph, as `image` and `probability`."""
+    """Name inputs and outputs of the graph, as `image` and `probability`."""
 
     key: str
     inputs: tuple[str, ...]
@@ -119,7 +119,7 @@ def _touching_float(model: Model) -> Iterator[int]:
         tensors = subgraph.tensors or ()
         for operator in subgraph.operators or ():
             name, _ = operator_name(model.operatorCodes[operator.opcodeIndex])
-            if name in _BRIDGES:
+            if name in _CONVERSIONS:
                 continue
             touched = (i for i in [*_listed(operator.inputs), *_listed(operator.outputs)] if i >= 0)
             if any(

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.classifier.hdf5 import read_h5_model
 from pipeline.classifier.inspect import inspect_model
 from pipeline.classifier.keras_archive import read_keras_archive
 from pipeline.errors import BadInput
-from tests.export.samples import Samples
+from tests.export.samples import Loaded, LoadRequest, Samples
 from tests.export.samples import samples as make_samples
 
 
@@ -225,16 +225,19 @@ def test_keras_loads_only_classifiers_that_fit(samples: Samples, tmp_path: Path)
     with zipfile.ZipFile(samples.models["good"]) as old, zipfile.ZipFile(damaged, "w") as new:
         for name in old.namelist():
             new.writestr(name, b"" if name.endswith(".h5") else old.read(name))
-    models = {**{kind: str(path) for kind, path in samples.models.items()}, "no": str(damaged)}
-    ends = run_child("tests.export.samples:load_keras_child", {"models": models})
-    assert ends["good"] == "loaded"
-    assert "another number of outputs than there are labels" in ends["seven"]
-    assert "(batch, 3)" in ends["seven"]
-    assert "(batch, 7)" in ends["seven"]
-    assert "answers logits" in ends["logits"]
-    assert "--logits" in ends["logits"]
-    assert "carries code" in ends["lambda"]
-    assert "weights in the .keras file are damaged" in ends["no"]
+    said = ask_child(
+        "tests.export.samples:load_keras_child",
+        LoadRequest(models={**samples.models, "no": damaged}),
+        Loaded,
+    ).said
+    assert said["good"] == "loaded"
+    assert "another number of outputs than there are labels" in said["seven"]
+    assert "(batch, 3)" in said["seven"]
+    assert "(batch, 7)" in said["seven"]
+    assert "answers logits" in said["logits"]
+    assert "--logits" in said["logits"]
+    assert "carries code" in said["lambda"]
+    assert "weights in the .keras file are damaged" in said["no"]
     assert not (samples.folder / "code-ran").exists()
 
 

@@ -197,8 +197,8 @@ def test_predict_shows_names_and_probabilities_whole_at_any_width(
 def test_inspect_tells_tensors_operators_and_the_oldest_runtime(call: Call) -> None:
     done = call("inspect", samples().described["int8-uint8"], "--json")
     assert done.code == 0
-    told = done.json()
-    assert told["runtime"]["version"]
+    about = done.json()
+    assert about["runtime"]["version"]
     shown = call("inspect", samples().described["int8-uint8"])
     for words in ("CONV_2D", "uint8", "RED", "127.5"):
         assert words in shown.out

@@ -14,7 +14,7 @@ from pipeline.contract.run import RunDir
 from pipeline.data.prepare import prepare
 from pipeline.data.synthesize import synthesize
 from pipeline.errors import BadInput
-from pipeline.imaging.preprocess import load_levels
+from pipeline.imaging.preprocess import load_resized_pixels
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -77,9 +77,9 @@ def test_classes_can_be_told_apart_by_color_alone(drawn: Path, tmp_path: Path) -
     contract = ImageContract(height_px=96, width_px=96)
 
     def feature(path: Path) -> np.ndarray:
-        levels = load_levels(path, contract)
-        middle = levels[20:76, 20:76].astype(np.float64)
-        middle /= levels[:6].mean()  # the light, as the skin at the edge shows it
+        pixels = load_resized_pixels(path, contract)
+        middle = pixels[20:76, 20:76].astype(np.float64)
+        middle /= pixels[:6].mean()  # the light, as the skin at the edge shows it
         counts, _ = np.histogramdd(middle.reshape(-1, 3), bins=6, range=[(0, 1.5)] * 3)
         return np.sqrt(counts.ravel() / counts.sum())
 

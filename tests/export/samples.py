@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
 from pipeline.contract.about import About
+from pipeline.contract.base import Frozen
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
@@ -60,6 +61,36 @@ ABOUT = About(
 )
 
 
+class MakeRequest(Frozen):
+    """Ask for the Keras models and float files in `folder`; a model's code would make `marker`."""
+
+    folder: Path
+    marker: Path
+
+
+class QuantizeAllRequest(Frozen):
+    """Ask for every int8 file of the float file in `folder`."""
+
+    folder: Path
+    representative: tuple[ImageFile, ...]
+
+
+class LoadRequest(Frozen):
+    """Ask Keras for these models, by name."""
+
+    models: dict[str, Path]
+
+
+class Loaded(Frozen):
+    """Say of each model that it was loaded, or why not."""
+
+    said: dict[str, str]
+
+
+class Made(Frozen):
+    """Say that the files are there."""
+
+
 @dataclass(frozen=True)
 class Samples:
     """Name the files: `models` by kind, the others by recipe name.
@@ -82,19 +113,19 @@ def samples() -> Samples:
     folder = Path(tempfile.mkdtemp(prefix="pipeline-samples-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     dataset = make_dataset(folder / "images")
-    run_child(
+    ask_child(
         "tests.export.samples:make_child",
-        {"folder": str(folder), "marker": str(folder / "code-ran")},
+        MakeRequest(folder=folder, marker=folder / "code-ran"),
+        Made,
         log=folder / "make.log",
     )
-    run_child(
+    ask_child(
         "tests.export.samples:quantize_children",
-        {
-            "folder": str(folder),
-            "representative": [
-                one.model_dump(mode="json") for one in image_files(dataset.of(Split.train), dataset)
-            ],
-        },
+        QuantizeAllRequest(
+            folder=folder,
+            representative=tuple(image_files(dataset.of(Split.train), dataset)),
+        ),
+        Made,
         log=folder / "quantize.log",
     )
     names = [recipe.name for recipe in RECIPES]
@@ -164,27 +195,27 @@ def int8_request(
     )
 
 
-def quantize_children(request: dict[str, Any], report: Report) -> dict[str, Any]:
+def quantize_children(request: QuantizeAllRequest, report: Report) -> Made:
     """Quantize the float file with every int8 recipe, the first one twice."""
     from pipeline.export.int8.quantize import quantize_child
 
-    folder = Path(request["folder"])
-    images = [ImageFile.model_validate(one) for one in request["representative"]]
+    folder, images = request.folder, request.representative
     for recipe in (recipe for recipe in RECIPES if recipe.quantize is Quantize.int8):
         out = folder / f"{recipe.name}.tflite"
         quantize_child(int8_request(folder, recipe, out, images), report)
     again = folder / "again.tflite"
     quantize_child(int8_request(folder, INT8, again, images), report)
-    return {}
+    return Made()
 
 
-def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+def make_child(request: MakeRequest, report: Report) -> Made:
     """Save Keras models, fit and unfit, and convert the fit one with every recipe but int8."""
     import keras
 
     from pipeline.export.convert import ConvertRequest, convert_child
 
-    folder = Path(request["folder"])
+    # A text: Keras saves the function with what it refers to.
+    folder, marker = request.folder, str(request.marker)
     keras.utils.set_random_seed(3)
     pixels, features = _backbone()
     for name, classes, activation in (
@@ -194,12 +225,11 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     ):
         head = keras.layers.Dense(classes, activation=activation, kernel_initializer="he_normal")
         keras.Model(pixels, head(features)).save(folder / f"{name}.keras")
-    marker = request["marker"]
     small = keras.Input((32, 32, 3))
     hidden = keras.layers.Lambda(lambda x: (open(marker, "w"), x)[1])(small)  # noqa: SIM115, PTH123
     flat = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(hidden))
     keras.Model(small, flat).save(folder / "lambda.keras")
-    Path(marker).unlink(missing_ok=True)
+    request.marker.unlink(missing_ok=True)
     good = folder / "good.keras"
     for recipe in FLOATS:
         convert_child(
@@ -213,27 +243,27 @@ def make_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
             ),
             report,
         )
-    return {}
+    return Made()
 
 
-def load_keras_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Load several models; say how each one ended."""
+def load_keras_child(request: LoadRequest, report: Report) -> Loaded:
+    """Load several models."""
     from pipeline.classifier.open import open_classifier
     from pipeline.classifier.spec import spec_of_image
     from pipeline.errors import PipelineError
 
-    ends = {}
-    for name, path in request["models"].items():
+    said = {}
+    for name, path in request.models.items():
         try:
-            open_classifier(spec_of_image(Path(path), IMAGE, 3))
-            ends[name] = "loaded"
+            open_classifier(spec_of_image(path, IMAGE, 3))
+            said[name] = "loaded"
         except PipelineError as error:
-            ends[name] = str(error)
-    return ends
+            said[name] = str(error)
+    return Loaded(said=said)
 
 
 def _backbone() -> tuple[Any, Any]:
-    """Return the ends of a small net of MobileNetV2's blocks, its batch statistics settled."""
+    """Return input and output of a net of MobileNetV2's blocks, its batch statistics settled."""
     import keras
     from keras import layers
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.child import ask_child, run_child
+from pipeline.child import ask_child
 from pipeline.contract.recipe import Recipe
 from pipeline.errors import BadInput
 from pipeline.export.convert import ConvertAnswer, ConvertRequest
 from pipeline.tflite.flatbuffer import text, unpack
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.runtime_versions import version_key
+from tests.export.answers import AnswerRequest, Rows
 from tests.export.samples import IMAGE, INT8, LABELS, RECIPES, Samples
 
 
@@ -53,13 +54,13 @@ def test_the_tensors_of_every_file_are_called_by_what_they_hold(
 
 
 def test_the_files_agree_with_each_other_on_an_image(samples: Samples) -> None:
-    answers = run_child(
+    answers = ask_child(
         "tests.export.answers:answer_child",
-        {
-            "models": {name: str(path) for name, path in samples.described.items()},
-            "image": str(samples.dataset.file(samples.dataset.images[0])),
-        },
-    )
+        AnswerRequest(
+            models=samples.described, image=samples.dataset.file(samples.dataset.images[0])
+        ),
+        Rows,
+    ).rows
     for name, row in answers.items():
         assert sum(row) == pytest.approx(1, abs=0.02)
         assert row == pytest.approx(answers["float32"], abs=0.002 if "int8" not in name else 0.1)

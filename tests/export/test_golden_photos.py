@@ -15,7 +15,7 @@ from pipeline.errors import BadInput
 from pipeline.export.golden_photos import GoldenPhoto, synthetic_photos, user_photos
 from pipeline.export.goldens import NEAR_LEVELS, cell_means
 from pipeline.imaging.decode import Pixels, decode_bytes
-from pipeline.imaging.preprocess import to_levels
+from pipeline.imaging.preprocess import resize_pixels
 from tests.imaging.samples import encode, noise
 
 CONTRACTS = tuple(
@@ -31,7 +31,7 @@ def decode(photo: GoldenPhoto, image: ImageContract) -> Pixels:
 
 
 def right(photo: GoldenPhoto, image: ImageContract) -> Pixels:
-    return to_levels(decode(photo, image), image)
+    return resize_pixels(decode(photo, image), image)
 
 
 def as_bgr(photo: GoldenPhoto, image: ImageContract) -> Pixels:
@@ -40,13 +40,13 @@ def as_bgr(photo: GoldenPhoto, image: ImageContract) -> Pixels:
 
 def not_turned(photo: GoldenPhoto, image: ImageContract) -> Pixels:
     stored = Image.open(io.BytesIO(photo.data)).convert("RGB")
-    return to_levels(np.asarray(stored), image)
+    return resize_pixels(np.asarray(stored), image)
 
 
 def turned_but_not_mirrored(photo: GoldenPhoto, image: ImageContract) -> Pixels:
     pixels = decode(photo, image)
     orientation = Image.open(io.BytesIO(photo.data)).getexif().get(0x0112, 1)
-    return to_levels(pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels, image)
+    return resize_pixels(pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels, image)
 
 
 def antialiased(photo: GoldenPhoto, image: ImageContract) -> Pixels:
@@ -58,7 +58,7 @@ def antialiased(photo: GoldenPhoto, image: ImageContract) -> Pixels:
 def cropped(photo: GoldenPhoto, image: ImageContract) -> Pixels:
     pixels = decode(photo, image)
     side = min(pixels.shape[:2])
-    return to_levels(pixels[:side, :side], image)
+    return resize_pixels(pixels[:side, :side], image)
 
 
 @pytest.mark.parametrize("image", CONTRACTS, ids=lambda image: f"{image.height_px}")
@@ -119,9 +119,9 @@ def test_the_photos_are_of_the_kinds_they_say() -> None:
     assert opened["small.jpg"].size == (61, 47)
     sampling = {file: one.layer[0][1:3] for file, one in opened.items()}
     assert (sampling["odd-size.jpg"], sampling["subsampled.jpg"]) == ((1, 1), (2, 2))
-    levels = {photo.file: right(photo, image) for photo in synthetic_photos(image)}
-    assert not levels["black.jpg"].any()
-    assert (levels["white.jpg"] == 255).all()
+    resized = {photo.file: right(photo, image) for photo in synthetic_photos(image)}
+    assert not resized["black.jpg"].any()
+    assert (resized["white.jpg"] == 255).all()
 
 
 def test_photos_of_a_user_are_taken_byte_for_byte(tmp_path: Path) -> None:

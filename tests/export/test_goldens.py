@@ -112,13 +112,13 @@ def test_equal_files_get_equal_goldens_and_photos_of_a_user_are_added(tmp_path: 
 
 
 def test_cells_are_averaged_rows_first_over_the_stated_spans() -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (32, 96, 3), dtype=np.uint8)
-    means = cell_means(levels)
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 96, 3), dtype=np.uint8)
+    means = cell_means(pixels)
     assert len(means) == 16
     for cell, mean in enumerate(means):
         row, column = divmod(cell, 4)
         values = [
-            levels[y, x]
+            pixels[y, x]
             for y in range(row * 8, row * 8 + 8)
             for x in range(column * 24, column * 24 + 24)
         ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.child import ask_child, run_child
+from pipeline.child import ask_child
+from pipeline.contract.base import Frozen
 from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.labels import Labels
@@ -17,12 +17,19 @@ from pipeline.contract.search import SearchRecord, Trial
 from pipeline.errors import BadInput
 from pipeline.export.int8.request import QuantizeAnswer, image_files
 from pipeline.progress import Report
-from tests.export.samples import IMAGE, LABELS, int8_request, samples
+from tests.export.answers import AnswerRequest, Rows
+from tests.export.samples import IMAGE, LABELS, Made, int8_request, samples
 
 KINDS = {"dead": 3, "outlier": 3, "two": 2, "hundred": 100, "erf": 3, "dense first": 3}
 
 
-def make_hostile_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+class HostileRequest(Frozen):
+    """Ask for the models and their float files in `folder`."""
+
+    folder: Path
+
+
+def make_hostile_child(request: HostileRequest, report: Report) -> Made:
     """Convert models, each bad for int8 in its own way, to float files."""
     import keras
     from keras import layers
@@ -55,9 +62,9 @@ def make_hostile_child(request: dict[str, Any], report: Report) -> dict[str, Any
             flat = layers.Flatten()(pixels)
             features = layers.Dense(8, activation="relu")(flat)
         head = layers.Dense(classes, activation="softmax", kernel_initializer="he_normal")
-        path = Path(request["folder"]) / f"{kind}.keras"
+        path = request.folder / f"{kind}.keras"
         keras.Model(pixels, head(features)).save(path)
-        out = Path(request["folder"]) / kind / "float32.tflite"
+        out = request.folder / kind / "float32.tflite"
         out.parent.mkdir()
         convert_child(
             ConvertRequest(
@@ -70,15 +77,16 @@ def make_hostile_child(request: dict[str, Any], report: Report) -> dict[str, Any
             ),
             report,
         )
-    return {}
+    return Made()
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
-    run_child(
+    ask_child(
         "tests.export.test_hostile:make_hostile_child",
-        {"folder": str(folder)},
+        HostileRequest(folder=folder),
+        Made,
         log=folder / "make.log",
     )
     return folder
@@ -142,13 +150,12 @@ def test_a_rounded_mean_that_no_bias_makes_up_for_is_refused(hostile: Path) -> N
 
 
 def test_a_dead_channel_keeps_its_bias(hostile: Path) -> None:
-    answers = run_child(
+    answers = ask_child(
         "tests.export.answers:answer_child",
-        {
-            "models": {
-                name: str(hostile / "dead" / f"{name}.tflite") for name in ("float32", "uint8")
-            },
-            "image": str(samples().dataset.file(samples().dataset.images[0])),
-        },
-    )
+        AnswerRequest(
+            models={name: hostile / "dead" / f"{name}.tflite" for name in ("float32", "uint8")},
+            image=samples().dataset.file(samples().dataset.images[0]),
+        ),
+        Rows,
+    ).rows
     np.testing.assert_allclose(answers["uint8"], answers["float32"], atol=0.06)

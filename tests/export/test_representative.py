@@ -81,10 +81,10 @@ def test_the_order_and_the_names_of_the_images_do_not_matter() -> None:
 
 
 def test_content_that_is_also_held_out_is_refused_whatever_its_name() -> None:
-    twin = record("A", "twin", Split.train, content="held")
+    copy = record("A", "copy", Split.train, content="held")
     with pytest.raises(BadInput, match="judged on") as caught:
-        representative_images(dataset(twin, *HELD_OUT), 1, 0)
-    assert "twin.jpg, the same as held.jpg in validation" in str(caught.value.got)
+        representative_images(dataset(copy, *HELD_OUT), 1, 0)
+    assert "copy.jpg, the same as held.jpg in validation" in str(caught.value.got)
 
 
 def test_an_image_of_another_split_is_refused_even_where_its_content_is_unique() -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.contract.image import ImageContract
 from pipeline.data.synthesize import synthesize
-from pipeline.imaging.preprocess import load_levels
+from pipeline.imaging.preprocess import load_resized_pixels
 
 CLASSES = ("MEL", "NV", "BCC", "VASC")
 SIZE_PX = 96
@@ -43,7 +43,7 @@ def draw(folder: Path) -> Pictures:
         part = "train" if number < _TRAIN else "repair" if number < _REPAIR else "held_out"
         for label, name in enumerate(CLASSES):
             path = drawn / name / f"synthetic_{number:05d}.jpg"
-            parts[part].append((load_levels(path, image), label))
+            parts[part].append((load_resized_pixels(path, image), label))
     arrays = {
         name: (np.stack([p for p, _ in pairs]), np.array([t for _, t in pairs], np.int64))
         for name, pairs in parts.items()

@@ -16,10 +16,10 @@ from pipeline.errors import BadInput
 from pipeline.imaging.decode import decode_bytes
 from pipeline.imaging.preprocess import (
     input_tensor,
-    load_levels,
+    load_resized_pixels,
     normalize,
     resize_bilinear,
-    to_levels,
+    resize_pixels,
 )
 from tests.imaging.samples import encode, noise
 
@@ -90,22 +90,22 @@ def test_resize_takes_no_average_when_it_shrinks() -> None:
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_levels_are_rounded_half_to_even(first: int) -> None:
+def test_resized_pixels_are_rounded_half_to_even(first: int) -> None:
     contract = ImageContract(height_px=32, width_px=32)
     columns = np.arange(first, first + 64, dtype=np.uint8)
     pixels = np.broadcast_to(columns[None, :, None], (64, 64, 3))
     # half the size reads the middle of two columns: 0.5, 2.5, ... or 1.5, 3.5, ...
-    levels = to_levels(pixels, contract)
-    assert levels[0, :, 0].tolist() == [k + 2 * first for k in range(0, 64, 2)]
+    resized = resize_pixels(pixels, contract)
+    assert resized[0, :, 0].tolist() == [k + 2 * first for k in range(0, 64, 2)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (255, 257), (6000, 8000)])
 def test_any_size_becomes_the_contract_size(shape: tuple[int, int]) -> None:
     contract = ImageContract()
-    levels = to_levels(np.full((*shape, 3), 77, np.uint8), contract)
-    assert levels.shape == (256, 256, 3)
-    assert levels.dtype == np.uint8
-    assert np.all(levels == 77)
+    resized = resize_pixels(np.full((*shape, 3), 77, np.uint8), contract)
+    assert resized.shape == (256, 256, 3)
+    assert resized.dtype == np.uint8
+    assert np.all(resized == 77)
 
 
 def test_normalizing_spans_minus_one_to_one() -> None:
@@ -123,23 +123,23 @@ def test_normalizing_follows_the_contract() -> None:
 
 def test_a_tensor_is_what_its_type_says() -> None:
     contract = ImageContract()
-    levels = noise(4, 5)
-    whole = input_tensor(levels, contract, dtype="uint8", scale=1 / 127.5, zero_point=128)
-    assert np.array_equal(whole, levels)
-    floats = input_tensor(levels, contract, dtype="float32", scale=None, zero_point=None)
+    resized = noise(4, 5)
+    whole = input_tensor(resized, contract, dtype="uint8", scale=1 / 127.5, zero_point=128)
+    assert np.array_equal(whole, resized)
+    floats = input_tensor(resized, contract, dtype="float32", scale=None, zero_point=None)
     assert floats.dtype == np.float32
-    assert np.array_equal(floats, normalize(levels, contract))
+    assert np.array_equal(floats, normalize(resized, contract))
 
 
 def test_an_int8_tensor_is_quantized_in_float32_half_to_even_and_clipped() -> None:
     contract = ImageContract(mean=0.0, std=1.0)
-    levels = np.array([0, 1, 2, 3, 5, 255], np.uint8)
-    stored = input_tensor(levels, contract, dtype="int8", scale=2.0, zero_point=-3)
+    resized = np.array([0, 1, 2, 3, 5, 255], np.uint8)
+    stored = input_tensor(resized, contract, dtype="int8", scale=2.0, zero_point=-3)
     assert stored.dtype == np.int8
     assert stored.tolist() == [-3, -3, -2, -1, -1, 125]
-    low = input_tensor(levels, contract, dtype="int8", scale=1.0, zero_point=-128)
+    low = input_tensor(resized, contract, dtype="int8", scale=1.0, zero_point=-128)
     assert low.tolist() == [-128, -127, -126, -125, -123, 127]
-    high = input_tensor(levels, contract, dtype="int8", scale=0.5, zero_point=100)
+    high = input_tensor(resized, contract, dtype="int8", scale=0.5, zero_point=100)
     assert high.tolist() == [100, 102, 104, 106, 110, 127]
 
 
@@ -164,16 +164,16 @@ def test_an_input_that_cannot_be_fed_is_refused(
     assert dtype in str(caught.value.got)
 
 
-def test_a_file_and_its_bytes_give_the_same_levels(tmp_path: Path) -> None:
+def test_a_file_and_its_bytes_give_the_same_pixels(tmp_path: Path) -> None:
     contract = ImageContract(height_px=64, width_px=96)
     exif = Image.Exif()
     exif[0x0112] = 6
     data = encode(Image.fromarray(noise(50, 31)), "JPEG", exif=exif)
     path = tmp_path / "x.jpg"
     path.write_bytes(data)
-    levels = load_levels(path, contract)
-    assert levels.shape == (64, 96, 3)
-    assert np.array_equal(levels, to_levels(decode_bytes(data, contract, where="x"), contract))
+    resized = load_resized_pixels(path, contract)
+    assert resized.shape == (64, 96, 3)
+    assert np.array_equal(resized, resize_pixels(decode_bytes(data, contract, where="x"), contract))
 
 
 def test_bad_bytes_are_refused_under_the_given_name() -> None:
@@ -182,6 +182,6 @@ def test_bad_bytes_are_refused_under_the_given_name() -> None:
 
 
 @given(height=st.integers(1, 50), width=st.integers(1, 50))
-def test_levels_lie_in_memory_as_native_runtimes_read_them(height: int, width: int) -> None:
+def test_resized_pixels_lie_in_memory_as_native_runtimes_read_them(height: int, width: int) -> None:
     pixels = np.zeros((height, width, 3), np.uint8)
-    assert to_levels(pixels, ImageContract(height_px=32, width_px=64)).flags.c_contiguous
+    assert resize_pixels(pixels, ImageContract(height_px=32, width_px=64)).flags.c_contiguous

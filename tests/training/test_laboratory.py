@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.child import ask_child
 from pipeline.contract.image import ImageContract
-from pipeline.imaging.preprocess import load_levels
+from pipeline.imaging.preprocess import load_resized_pixels
 from pipeline.training.backbones import NAMES
 from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
 from tests.training.samples import odd_images
@@ -37,7 +37,7 @@ def test_tensorflow_reads_every_odd_image_as_the_reference_does(
 ) -> None:
     answered = np.load(found["pixels"])
     worst = {
-        name: int(np.abs(load_levels(path, ImageContract()).astype(int) - pixels).max())
+        name: int(np.abs(load_resized_pixels(path, ImageContract()).astype(int) - pixels).max())
         for (name, path), pixels in zip(images.items(), answered.astype(int), strict=True)
     }
     assert max(worst.values()) <= 1, worst

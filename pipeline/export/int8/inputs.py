@@ -14,7 +14,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.export.int8.request import ImageFile, ModelFile
 from pipeline.export.int8.threads import usable_cores
-from pipeline.imaging.preprocess import load_levels
+from pipeline.imaging.preprocess import load_resized_pixels
 from pipeline.progress import ProgressEvent, Report
 from pipeline.tflite.edit import unpack_whole
 from pipeline.tflite.flatbuffer import Model, read_file
@@ -54,7 +54,7 @@ def load_pixels(
 
     def one(file: ImageFile) -> npt.NDArray[np.uint8]:
         # Disjointness from validation and test was proven for these very bytes.
-        return load_levels(Path(file.path), image, file.sha256)
+        return load_resized_pixels(Path(file.path), image, file.sha256)
 
     pixels = np.empty((len(images), image.height_px, image.width_px, 3), np.uint8)
     with ThreadPoolExecutor(max_workers=usable_cores()) as pool:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.child import run_child
+from pipeline.child import ask_child
+from pipeline.contract.base import Frozen
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, PipelineError
+from pipeline.export.int8.request import ImageFile
 from pipeline.progress import Report, silent
 
 IMAGE = ImageContract(height_px=32, width_px=32)
@@ -31,6 +33,19 @@ CHANNELS = {EXPAND: 4, DEPTHWISE: 4, PROJECT: 2}
 BIAS = 0.1
 
 
+class CasesRequest(Frozen):
+    """Ask for every case, its files in `folder`, measured on `images`."""
+
+    folder: Path
+    images: tuple[ImageFile, ...]
+
+
+class Cases(Frozen):
+    """Hold, by case, the JSON of the answer or of the refusal."""
+
+    found: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what every case came to, all from one child process."""
@@ -40,8 +55,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for i in range(3):
         path = folder / f"{i}.png"
         Image.fromarray(random.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
-        entries.append({"path": str(path), "sha256": sha256_file(path), "label": "A"})
-    return run_child(f"{__name__}:cases_child", {"folder": str(folder), "images": entries})
+        entries.append(ImageFile(path=str(path), sha256=sha256_file(path), label="A"))
+    request = CasesRequest(folder=folder, images=tuple(entries))
+    return ask_child(f"{__name__}:cases_child", request, Cases).found
 
 
 @pytest.mark.parametrize("io", list(Io))
@@ -198,18 +214,18 @@ def toy(**changed: Any) -> Any:
     return model
 
 
-def cases_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
+def cases_child(request: CasesRequest, report: Report) -> Cases:
     """Make the int8 files, measure each, and measure its last layer by hand."""
     from pipeline.export.int8.activation_statistics import collect_statistics
     from pipeline.export.int8.builder import Int8Builder
     from pipeline.export.int8.io_types import input_range, set_io_type
     from pipeline.export.int8.lower import lower
     from pipeline.export.int8.value_range import min_max
-    from pipeline.imaging.preprocess import load_levels
+    from pipeline.imaging.preprocess import load_resized_pixels
     from pipeline.tflite.edit import duplicate, pack
 
-    folder, images = Path(request["folder"]), request["images"]
-    pixels = np.stack([load_levels(Path(one["path"]), IMAGE) for one in images])
+    folder, images = request.folder, request.images
+    pixels = np.stack([load_resized_pixels(Path(one.path), IMAGE) for one in images])
     model = duplicate(toy())
 
     def builder(io: Io) -> Int8Builder:
@@ -274,7 +290,7 @@ def cases_child(request: dict[str, Any], report: Report) -> dict[str, Any]:
     larger = ImageContract(height_px=64, width_px=32)
     found["another size"] = debug(plain, image=larger)
     found["changed"] = debug(plain, int8_file={"path": plain, "sha256": "0" * 64})
-    return found
+    return Cases(found=found)
 
 
 def by_hand(int8: str, source: str, pixels: Any, io: Io) -> dict[str, float]:

@@ -1,29 +1,30 @@
-"""List the repair steps of int8, in order of cost: a new step is its file and a line here."""
+"""Find the repair steps of int8.
+
+`Step` is the list, in order of cost: each member is the file of this folder that has the member's
+name, as `STEP`.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from pipeline.contract.choices import Step
-from pipeline.export.int8.steps import (
-    bias_correction,
-    equalization,
-    mixed_precision,
-    ranges,
-    rounding,
-)
 from pipeline.export.int8.steps.interface import BuildPlan, RepairStep
 
-STEPS: dict[Step, RepairStep] = {
-    step.name: step
-    for step in (
-        ranges.STEP,
-        bias_correction.STEP,
-        rounding.STEP,
-        equalization.STEP,
-        mixed_precision.STEP,
-    )
-}
-if tuple(STEPS) != tuple(Step):
-    raise TypeError(f"steps {list(STEPS)} are registered, and {list(Step)} are named")
+
+def describe(name: Step) -> RepairStep:
+    """Return what a step does.
+
+    Raises:
+        TypeError: the file of that name is of another step.
+    """
+    step = import_module(f"{__package__}.{name.name}").STEP
+    if not isinstance(step, RepairStep) or step.name is not name:
+        raise TypeError(f"pipeline/export/int8/steps/{name.name}.py does not describe {name}")
+    return step
+
+
+STEPS: dict[Step, RepairStep] = {name: describe(name) for name in Step}
 
 
 def plan_of(steps: tuple[Step, ...], offered_layers: tuple[str, ...] = ()) -> BuildPlan:

@@ -16,7 +16,7 @@ from pipeline.export.int8.steps.bias_correction import correct_bias
 from pipeline.export.int8.steps.equalization import equalize
 from pipeline.export.int8.steps.interface import BuildPlan
 from pipeline.export.int8.steps.ranges import best_range
-from pipeline.export.int8.steps.registry import STEPS, plan_of
+from pipeline.export.int8.steps.registry import STEPS, describe, plan_of
 from pipeline.export.int8.steps.rounding import round_layer
 from pipeline.export.int8.value_range import min_max
 
@@ -32,6 +32,14 @@ def test_every_step_is_a_file_of_its_own() -> None:
     (folder,) = map(Path, package.__path__)
     files = {path.stem for path in folder.glob("*.py")} - NOT_STEPS
     assert files == {step.name for step in Step}
+
+
+def test_a_file_of_another_step_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.export.int8.steps import ranges, rounding
+
+    monkeypatch.setattr(rounding, "STEP", ranges.STEP)
+    with pytest.raises(TypeError, match="does not describe rounding"):
+        describe(Step.rounding)
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=list(STEPS))
