@@ -35,6 +35,12 @@ def parity(
     model: Annotated[
         Path | None, typer.Argument(help="A .tflite file or a bundle, judged against Keras.")
     ] = None,
+    keras: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", metavar="FILE", help="The Keras model of the file; the run's by default."
+        ),
+    ] = None,
     reference: Annotated[
         Path | None,
         typer.Option(help="A recording (JSON), or a bundle for its goldens, to compare with."),
@@ -88,8 +94,16 @@ def parity(
     if model is not None and reference is None and candidate is None:
         run = RunDir(run_dir)
         with run.lock(), output.progress() as report:
-            verdict = judge_model(run, model, thresholds, critical=named, report=report)
+            verdict = judge_model(
+                run, model, thresholds, critical=named, keras=keras, report=report
+            )
     elif model is None and reference is not None and candidate is not None:
+        if keras is not None:
+            raise BadInput(
+                "--model would do nothing with two recordings",
+                expected="`pipeline parity BUNDLE --model FILE`",
+                got=f"--model {keras}",
+            )
         verdict = judge_recording_files(reference, candidate, thresholds, critical=named)
     else:
         raise BadInput(

@@ -17,6 +17,7 @@ from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
+from pipeline.contract.normalization import Normalization
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.search import SearchRecord
 from pipeline.errors import BadInput
@@ -108,7 +109,8 @@ class BundleManifest(Manifest):
     `about` is what the metadata must say, `min_runtime` the oldest TFLite runtime that the
     operators allow, `promised_runtime` the one that was asked for. `recipe` names the steps an
     int8 search settled on, `search` what it tried. `decision` says how a device is to speak of
-    an answer.
+    an answer. `normalization` is what the Keras model itself takes, which `image` need not repeat,
+    and `logits` says that it answers logits: so its model can be asked again.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
@@ -127,6 +129,8 @@ class BundleManifest(Manifest):
         default=SearchRecord(), validation_alias=AliasChoices("search", "ladder")
     )
     decision: Decision = Decision()
+    normalization: Normalization = Normalization()
+    logits: bool = False
     license: str = "unknown"
 
 

@@ -113,6 +113,8 @@ def build(
         representative_sha256=made.representative_sha256,
         search=made.search,
         decision=request.decision,
+        normalization=conversion.classifier.normalization,
+        logits=conversion.classifier.logits,
         license=request.license,
     )
     return BuiltBundle(folder=staging, manifest=manifest, inspection=found)

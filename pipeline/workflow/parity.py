@@ -18,7 +18,7 @@ from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import DescribedModel, described_model
 from pipeline.workflow.judge import Candidate, judge
-from pipeline.workflow.source import KerasSource, keras_source
+from pipeline.workflow.source import KerasSource, StatedModel, keras_source
 
 
 def judge_model(
@@ -27,9 +27,10 @@ def judge_model(
     thresholds: Thresholds,
     *,
     critical: tuple[str, ...] | None = None,
+    keras: Path | None = None,
     report: Report = silent,
 ) -> Verdict:
-    """Judge a bundle, or a bare `.tflite` file, against the run's Keras model on validation.
+    """Judge a bundle, or a bare `.tflite` file, against its Keras model on validation.
 
     A bundle goes through the same gates and checks as in its export; of a bare file what can be
     checked without a manifest is, and the verdict lists what could not.
@@ -39,6 +40,7 @@ def judge_model(
         model: a bundle folder or a `.tflite` file.
         thresholds: the limits.
         critical: labels whose recall is gated; the model's own where None.
+        keras: the Keras model; the run's own where None.
         report: receives progress.
 
     Raises:
@@ -47,7 +49,7 @@ def judge_model(
     """
     # The cheap refusals come before the slow Keras half.
     candidate = _candidate(model)
-    source = keras_source(run, None)
+    source = keras_source(run, keras, _stated(candidate))
     if candidate.manifest is not None:
         _check_parent(candidate, source, model, run)
     inputs = {
@@ -63,7 +65,7 @@ def judge_model(
         source,
         thresholds,
         run,
-        critical=source.labels.critical if critical is None else critical,
+        critical=_critical(candidate, source) if critical is None else critical,
         inputs=inputs,
         report=report,
     )
@@ -95,6 +97,24 @@ def _candidate(model: Path) -> Candidate:
     return Candidate(file, inspect_file(file), described, manifest)
 
 
+def _critical(candidate: Candidate, source: KerasSource) -> tuple[str, ...]:
+    labels = source.labels if candidate.manifest is None else candidate.manifest.labels
+    return labels.critical
+
+
+def _stated(candidate: Candidate) -> StatedModel:
+    """Return what a bundle records of its Keras model, so that nobody needs to state it again."""
+    manifest = candidate.manifest
+    if manifest is None:
+        return StatedModel()
+    return StatedModel(
+        labels=manifest.labels.names,
+        normalization=manifest.normalization,
+        logits=manifest.logits,
+        size=(manifest.image.height_px, manifest.image.width_px),
+    )
+
+
 def _check_parent(candidate: Candidate, source: KerasSource, model: Path, run: RunDir) -> None:
     parent = candidate.manifest.parents.get("model") if candidate.manifest else None
     if parent != source.sha256:
@@ -103,7 +123,7 @@ def _check_parent(candidate: Candidate, source: KerasSource, model: Path, run: R
             where=str(model),
             expected=f"model {source.sha256} of {run.root}",
             got=f"model {parent or 'unknown'}",
-            next_step="give the --run-dir of the run that exported it",
+            next_step="give its Keras model with --model, or the --run-dir of the run that made it",
         )
 
 

@@ -148,3 +148,19 @@ def test_no_critical_class_is_said_loudly(call: Call, tmp_path: Path) -> None:
     )  # fmt: skip
     checks = gated.json()["exports"][0]["verdict"]["checks"]
     assert "critical_recall_drop:zfour" in [c["name"] for c in checks]
+
+
+def test_a_bundle_of_an_own_model_is_judged_again_with_its_model(call: Call, run_dir: Path) -> None:
+    done = export(call, run_dir, "caffe", "--normalization", "caffe")
+    assert accuracy(done) > 0.9
+    bundle = done.json()["exports"][0]["folder"]
+    again = call(
+        "parity", bundle, "--model", traps().models["caffe"], "--run-dir", run_dir, "--json"
+    )
+    assert again.code == 0, (again.out[-2000:], again.said)
+    names = [[c["name"] for c in v["checks"]] for v in (
+        done.json()["exports"][0]["verdict"], again.json()["verdict"])]  # fmt: skip
+    assert names[0] == names[1]
+    other = call("parity", bundle, "--model", traps().models["plain"], "--run-dir", run_dir)
+    assert other.code == 2
+    assert "made from another model" in other.said
