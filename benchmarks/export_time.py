@@ -19,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.contract.hashing import sha256_file
 from pipeline.contract.recipe import Io, Quantize, Recipe, Repair
 from pipeline.contract.run import RunDir
 from pipeline.export.converted import Conversion, converted_file
@@ -39,14 +38,7 @@ OURS = {
 def ours(run_dir: Path, name: str) -> None:
     """Export one recipe into an empty cache."""
     source = keras_source(RunDir(run_dir), None)
-    conversion = Conversion(
-        model=source.path,
-        model_sha256=sha256_file(source.path),
-        recipe=OURS[name],
-        image=source.image,
-        labels=source.labels,
-        dataset=source.dataset,
-    )
+    conversion = Conversion(source.classifier_spec(), OURS[name], source.labels, source.dataset)
     with tempfile.TemporaryDirectory() as folder:
         made = converted_file(conversion, RunDir(Path(folder)), silent)
         print(json.dumps({"steps": [str(step) for step in made.recipe.steps or ()]}))

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.contract.bundle import GOLDENS_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
+from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
@@ -49,7 +50,7 @@ def judge_model(
     """
     # The cheap refusals come before the slow Keras half.
     candidate = _candidate(model)
-    source = keras_source(run, keras, _stated(candidate))
+    source = keras_source(run, keras, _stated(candidate, keras or run.model))
     if candidate.manifest is not None:
         _check_parent(candidate, source, model, run)
     inputs = {
@@ -102,11 +103,20 @@ def _critical(candidate: Candidate, source: KerasSource) -> tuple[str, ...]:
     return labels.critical
 
 
-def _stated(candidate: Candidate) -> StatedModel:
-    """Return what a bundle records of its Keras model, so that nobody needs to state it again."""
+def _stated(candidate: Candidate, keras: Path) -> StatedModel:
+    """Return what a bundle records of its Keras model, so that nobody needs to state it again.
+
+    Of a bare file, what its metadata says stands for what its model takes, unless the model says
+    it itself: the reference gate notices where that is wrong.
+    """
     manifest = candidate.manifest
     if manifest is None:
-        return StatedModel()
+        if (keras.parent / "manifest.json").exists():
+            return StatedModel()
+        image = candidate.described.image
+        return StatedModel(
+            normalization=Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
+        )
     return StatedModel(
         labels=manifest.labels.names,
         normalization=manifest.normalization,

@@ -18,6 +18,7 @@ from pipeline.classifier.requirements import Adaptation
 from pipeline.classifier.spec import ClassifierSpec, spec_of_image
 from pipeline.contract.base import Frozen
 from pipeline.contract.image import ImageContract
+from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import PipelineError
 from pipeline.export import convert as exporter
 from pipeline.imaging.keras_input import keras_input
@@ -419,14 +420,9 @@ def convert_child(request: Conversion, report: Report) -> Rows:
     image = ImageContract(height_px=SIZE, width_px=SIZE, mean=0.0, std=1.0)
     spec = spec_of_image(path, image, 3)
     exporter.convert_child(
-        {
-            "model": str(path),
-            "model_sha256": spec.sha256,
-            "recipe": {"quantize": "none", "io": "float32"},
-            "image": image.model_dump(mode="json"),
-            "classes": 3,
-            "out": request.out,
-        },
+        exporter.ConvertRequest(
+            classifier=spec, recipe=Recipe(quantize=Quantize.float32), out=request.out
+        ),
         report,
     )
     values = np.full((1, SIZE, SIZE, 3), 90.0, np.float32)

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.child import ask_child
+from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.about import About
 from pipeline.contract.base import Frozen
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
@@ -234,11 +235,10 @@ def make_child(request: MakeRequest, report: Report) -> Made:
     for recipe in FLOATS:
         convert_child(
             ConvertRequest(
-                model=str(good),
-                model_sha256=sha256_file(good),
+                classifier=ClassifierSpec(
+                    path=good, sha256=sha256_file(good), image=IMAGE, classes=3
+                ),
                 recipe=recipe,
-                image=IMAGE,
-                classes=3,
                 out=str(folder / f"{recipe.name}.tflite"),
             ),
             report,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.child import ask_child
+from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.recipe import Recipe
 from pipeline.errors import BadInput
 from pipeline.export.convert import ConvertAnswer, ConvertRequest
@@ -70,11 +71,10 @@ def test_a_model_that_changed_while_it_was_exported_is_refused(
     samples: Samples, tmp_path: Path
 ) -> None:
     request = ConvertRequest(
-        model=str(samples.models["good"]),
-        model_sha256="0" * 64,
+        classifier=ClassifierSpec(
+            path=samples.models["good"], sha256="0" * 64, image=IMAGE, classes=len(LABELS)
+        ),
         recipe=RECIPES[0],
-        image=IMAGE,
-        classes=len(LABELS),
         out=str(tmp_path / "out.tflite"),
     )
     with pytest.raises(BadInput, match="model file changed"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.child import ask_child
+from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.base import Frozen
 from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
@@ -68,11 +69,10 @@ def make_hostile_child(request: HostileRequest, report: Report) -> Made:
         out.parent.mkdir()
         convert_child(
             ConvertRequest(
-                model=str(path),
-                model_sha256=sha256_file(path),
+                classifier=ClassifierSpec(
+                    path=path, sha256=sha256_file(path), image=IMAGE, classes=classes
+                ),
                 recipe=Recipe(quantize=Quantize.float32),
-                image=IMAGE,
-                classes=classes,
                 out=str(out),
             ),
             report,
