@@ -56,6 +56,7 @@ def float_file_child(request: FloatFileRequest, report: Report) -> FloatFileAnsw
     if request.keras is None:
         keras.utils.set_random_seed(1)
         model = family.build(size_px, 4, **family.tiny)
+        _draw_weights(model)
         values = keras_input(pictures(64, size_px), family.wanted)
         settle(model, values)
         _tell_apart(model, values)
@@ -65,6 +66,25 @@ def float_file_child(request: FloatFileRequest, report: Report) -> FloatFileAnsw
     adapted = adapt_input(unpack_whole(data, where=request.out), family.wanted)
     Path(request.out).write_bytes(pack(adapted.model))
     return FloatFileAnswer(normalization=adapted.normalization)
+
+
+def _draw_weights(model: Any) -> None:
+    """Draw weights that keep the size of activations (He et al. 2015, arXiv 1502.01852).
+
+    The default ones make them smaller from layer to layer, until the epsilon of batch
+    normalization is larger than their variance and nothing is left that tells pictures apart.
+    """
+    random = np.random.default_rng(0)
+    for layer in model._flatten_layers():
+        for weights in layer.trainable_weights if not hasattr(layer, "layers") else ():
+            shape, name = weights.shape, weights.name
+            if name not in ("kernel", "depthwise_kernel", "pointwise_kernel"):
+                continue
+            taken = (
+                shape[:2] if name == "depthwise_kernel" or "depthwise" in layer.name else shape[:-1]
+            )
+            fan_in = int(np.prod(taken))
+            weights.assign(random.normal(0, np.sqrt(2 / fan_in), shape))
 
 
 def _tell_apart(model: Any, values: npt.NDArray[np.float32]) -> None:

@@ -38,9 +38,15 @@ def settle(model: Any, values: np.ndarray[Any, Any]) -> None:
     """Let every batch normalization measure its statistics anew on `values`, weights untouched."""
     import keras
 
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.9
+    normalizing = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    if not normalizing:
+        return
+    for layer in normalizing:
+        layer.momentum = 0.9
     for batch in range(_SETTLING_BATCHES):
         rows = np.arange(batch * _BATCH, (batch + 1) * _BATCH) % len(values)
         model(values[rows], training=True)
