@@ -59,9 +59,7 @@ def test_a_dataset_may_lack_a_class_of_the_model(call: Call, tmp_path: Path, qua
     assert figures["accuracy"]["candidate"]["share"] > 0.9
     labels = (Path(exported["folder"]) / "labels.txt").read_text(encoding="utf-8")
     assert labels.split() == [*LABELS]
-    recorded = call(
-        "record", "--runtime", "litert", "--model", exported["folder"], "--run-dir", run, "--json"
-    )
+    recorded = call("record", exported["folder"], "--runtime", "litert", "--run-dir", run, "--json")
     assert recorded.code == 0, recorded
 
 
