@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli.options import DEFAULT_RUN_DIR, JsonOption, RunDirOption, SeedOption, choice
 from pipeline.cli.output import output
+from pipeline.cli.stated import CriticalOption
 from pipeline.data.choices import OnBad
 from pipeline.data.layouts import AUTO, CHOICES
 
@@ -37,6 +38,7 @@ def prepare(
         Path | None,
         typer.Option(help="ISIC 2019 ground truth, to split HAM10000's akiec into AK and SCC."),
     ] = None,
+    critical: CriticalOption = None,
     license_: Annotated[
         str, typer.Option("--license", help="Licence of the images, kept with every model.")
     ] = "unknown",
@@ -57,6 +59,7 @@ def prepare(
             seed=seed,
             fractions=_fractions(split),
             on_bad=on_bad,
+            critical=None if critical is None else tuple(critical),
             isic_table=isic_table,
             license=license_,
             report=report,
@@ -87,12 +90,18 @@ def synthesize(
 
 
 def show_dataset(manifest: DatasetManifest, path: Path) -> None:
-    """Show how many images of each class are in each split, and the findings."""
+    """Show how many images of each class are in each split, the critical ones, the findings."""
+    from rich.markup import escape
+
     from pipeline.contract.choices import Split
+    from pipeline.report.sentences import note
     from pipeline.report.terminal import dataset_table
 
     counts = {split: Counter(image.label for image in manifest.of(split)) for split in Split}
-    notes = [
+    labels = manifest.labels
+    loud = escape(note({"kind": "no_critical_class", "labels": labels.names}))
+    unguarded = f"[bold yellow]{loud}[/]"
+    findings = [
         f"{finding.kind}: {finding.message}" for finding in (*manifest.skipped, *manifest.findings)
     ]
     output.result(
@@ -104,11 +113,13 @@ def show_dataset(manifest: DatasetManifest, path: Path) -> None:
                 str(split): {label: counts[split][label] for label in manifest.labels.names}
                 for split in Split
             },
+            "critical": list(labels.critical),
             "skipped": [finding.model_dump(mode="json") for finding in manifest.skipped],
             "findings": [finding.model_dump(mode="json") for finding in manifest.findings],
         },
         dataset_table(manifest),
-        *notes,
+        *findings,
+        f"critical classes: {', '.join(labels.critical)}" if labels.critical else unguarded,
         f"dataset: {path}",
     )
 

@@ -67,6 +67,14 @@ def export(
             help="A .keras or .h5 file or a SavedModel folder; the run's own by default.",
         ),
     ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Photographs without labels: half calibrate int8, half prove that the file "
+            "answers as the model does. Its accuracy is not proven.",
+        ),
+    ] = None,
     representative: Annotated[
         int | None, typer.Option(min=1, help="Training images that calibrate int8; 200.")
     ] = None,
@@ -133,6 +141,7 @@ def export(
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.report import write_report
     from pipeline.workflow.source import keras_source
+    from pipeline.workflow.unlabelled import take_unlabelled
 
     with options_checked():
         recipe = _recipe(
@@ -170,6 +179,8 @@ def export(
         )
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
+        if unlabelled is not None:
+            take_unlabelled(unlabelled, run, model, stated, report=report)
         job = ExportJob(
             source=keras_source(run, model, stated),
             recipe=recipe,

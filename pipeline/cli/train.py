@@ -15,6 +15,7 @@ from pipeline.cli.options import (
     options_checked,
 )
 from pipeline.cli.output import output
+from pipeline.cli.stated import CriticalOption
 from pipeline.training.backbones import DEFAULT, NAMES
 from pipeline.training.choices import TrainRecipe
 
@@ -49,6 +50,7 @@ def train(
         int | None,
         typer.Option(min=1, help="Epochs of the longest phase; the recipe's own by default."),
     ] = None,
+    critical: CriticalOption = None,
     seed: SeedOption = 0,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
@@ -74,7 +76,8 @@ def train(
         )
         request = config.request(seed)
     with run.lock(), output.progress() as report:
-        manifest = train_stage(request, run, report=report)
+        named = None if critical is None else tuple(critical)
+        manifest = train_stage(request, run, critical=named, report=report)
     show_model(manifest, run)
 
 

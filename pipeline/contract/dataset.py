@@ -14,10 +14,13 @@ from pipeline.contract.labels import Labels
 
 
 class ImageRecord(Frozen):
-    """Describe one image; `width_px` and `height_px` are as stored, before EXIF orientation."""
+    """Describe one image; `width_px` and `height_px` are as stored, before EXIF orientation.
+
+    `label` is None in a dataset of photographs without labels.
+    """
 
     path: str
-    label: str
+    label: str | None
     group: str
     split: Split
     width_px: int = Field(ge=1)
@@ -46,7 +49,8 @@ class Finding(Frozen):
 class DatasetManifest(Frozen):
     """List every image of a dataset under `root` (absolute), by split.
 
-    `digest()` leaves `root` out: the same images elsewhere are the same dataset.
+    `digest()` leaves `root` out: the same images elsewhere are the same dataset. `labels` are
+    those of the classes, also where no image has one; either all images have a label or none.
     """
 
     made_by: ClassVar[str | None] = "pipeline data prepare SRC"
@@ -69,14 +73,21 @@ class DatasetManifest(Frozen):
         split_of_group: dict[str, Split] = {}
         paths: set[str] = set()
         for image in self.images:
-            if image.label not in known:
+            if image.label is not None and image.label not in known:
                 raise ValueError(f"{image.path}: unknown label {image.label!r}")
             if image.path in paths:
                 raise ValueError(f"{image.path}: listed twice")
             paths.add(image.path)
             if split_of_group.setdefault(image.group, image.split) is not image.split:
                 raise ValueError(f"group {image.group!r} is in two splits")
+        if len({image.label is None for image in self.images}) > 1:
+            raise ValueError("some images have a label and others have none")
         return self
+
+    @property
+    def unlabelled(self) -> bool:
+        """Tell whether these are photographs without labels."""
+        return all(image.label is None for image in self.images)
 
     def digest(self) -> str:
         """Return the SHA-256 of everything but `root`."""

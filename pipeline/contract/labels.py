@@ -7,6 +7,7 @@ import re
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.contract.base import Frozen
+from pipeline.errors import BadInput
 
 # One line each in labels.txt, so a label is a plain word.
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+-]*")
@@ -61,6 +62,24 @@ class Labels(Frozen):
             ValueError: `name` is not a label.
         """
         return self.names.index(name)
+
+    def with_critical(self, names: tuple[str, ...] | None, *, where: str) -> Labels:
+        """Return the labels with these classes critical; as they are where `names` is None.
+
+        Raises:
+            BadInput: a name is no label; `where` says what stated it.
+        """
+        if names is None:
+            return self
+        unknown = [name for name in names if name not in self.names]
+        if unknown:
+            raise BadInput(
+                "a critical class is not among the labels",
+                where=where,
+                expected=", ".join(self.names),
+                got=", ".join(unknown),
+            )
+        return self.model_copy(update={"critical": tuple(dict.fromkeys(names))})
 
     def full_name(self, name: str) -> str:
         """Return what a person reads for `name`."""

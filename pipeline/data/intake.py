@@ -21,10 +21,13 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Item:
-    """Name one image: its path under the source folder, label, group and where it came from."""
+    """Name one image: its path under the source folder, label, group and where it came from.
+
+    `label` is None where the layout knows none.
+    """
 
     path: str
-    label: str
+    label: str | None
     group: str
     source: str
 

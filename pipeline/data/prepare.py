@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
+from pipeline.contract.dataset import DatasetManifest, Finding, ImageRecord, Split
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.run import RunDir
@@ -17,7 +17,13 @@ from pipeline.data.layouts.interface import LayoutOptions
 from pipeline.data.layouts.read import read_layout
 from pipeline.data.scan import Scan, scan_images
 from pipeline.data.shortcut_features import shortcut_features
-from pipeline.data.splits import refuse_shared_groups, split_groups, split_shares
+from pipeline.data.splits import (
+    HALVES,
+    halve_groups,
+    refuse_shared_groups,
+    split_groups,
+    split_shares,
+)
 from pipeline.errors import BadInput
 from pipeline.progress import ProgressEvent, Report, silent
 
@@ -31,6 +37,7 @@ def prepare(
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     on_bad: OnBad = OnBad.fail,
     labels: Labels | None = None,
+    critical: tuple[str, ...] | None = None,
     isic_table: Path | None = None,
     license: str = "unknown",
     report: Report = silent,
@@ -46,11 +53,13 @@ def prepare(
         run: where the manifest goes.
         layout: one of `pipeline.data.layouts`: how `source` says the class of an image.
         seed: shuffles the groups before they are split.
-        fractions: shares of train, validation and test, multiples of 0.05 that sum to 1.
+        fractions: shares of train, validation and test, multiples of 0.05 that sum to 1; images
+            without labels are halved between train and validation.
         on_bad: refuse images that cannot be used (unreadable, too large, linked from outside,
             without a clear class, same content under two labels), or leave all of them out and
             list them under `skipped`.
         labels: the label order; None takes the class names found.
+        critical: the classes whose recall is gated; None takes those named as known malignancies.
         isic_table: ISIC 2019 ground truth that divides HAM10000's akiec into AK and SCC.
         license: the licence of the images.
         report: gets the progress.
@@ -64,6 +73,7 @@ def prepare(
     split_shares(fractions)
     options = LayoutOptions(isic_table=isic_table)
     intake = read_layout(source, layout, labels=labels, options=options)
+    chosen = intake.labels.with_critical(critical, where="--critical")
     skipped = list(refuse_or_skip(intake.problems, on_bad, root))
     scans, bad = scan_images(
         root,
@@ -86,13 +96,17 @@ def prepare(
 
     items, copied = merge_groups(usable, scans)
     report(ProgressEvent("split", 0))
-    split_of, noted = split_groups(items, intake.labels.names, seed=seed, fractions=fractions)
+    noted: tuple[Finding, ...] = ()
+    if all(item.label is None for item in items):
+        split_of, fractions = halve_groups(items, scans, seed=seed), HALVES
+    else:
+        split_of, noted = split_groups(items, chosen.names, seed=seed, fractions=fractions)
     images = tuple(_record(item, scans, split_of) for item in items)
     refuse_shared_groups(images)
     manifest = DatasetManifest(
         root=str(root),
         layout=intake.layout,
-        labels=intake.labels,
+        labels=chosen,
         seed=seed,
         fractions=fractions,
         images=images,

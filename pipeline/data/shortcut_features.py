@@ -33,8 +33,8 @@ def shortcut_features(items: Sequence[Item], scans: Mapping[str, Scan]) -> tuple
 
 
 def _shortcuts(name: str, value_of: Callable[[Item], str], items: Sequence[Item]) -> list[Finding]:
-    images = Counter(item.label for item in items)
-    having = Counter((item.label, value_of(item)) for item in items)
+    images = Counter(item.label for item in items if item.label is not None)
+    having = Counter((item.label, value_of(item)) for item in items if item.label is not None)
     everywhere = Counter(value_of(item) for item in items)
     findings = []
     for (label, value), count in sorted(having.items()):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from pipeline.contract.dataset import Finding, ImageRecord, Split
+from pipeline.contract.hashing import sha256_bytes
 from pipeline.data.intake import EXAMPLES, Item
+from pipeline.data.scan import Scan
 from pipeline.errors import BadInput
 
 FOLDS = 20
+# Of photographs without labels half calibrate (train), half prove (validation).
+HALVES = (0.5, 0.5, 0.0)
 
 
 def split_groups(
@@ -57,6 +61,35 @@ def split_groups(
     split_of = _stratify(items, shares, seed)
     moved = _cover(split_of, groups_of, classes, _sizes(items))
     return split_of, _findings(split_of, groups_of, classes, moved, fractions)
+
+
+def halve_groups(
+    items: Sequence[Item], scans: Mapping[str, Scan], *, seed: int
+) -> dict[str, Split]:
+    """Assign half of the groups of images without labels to train, the others to validation.
+
+    The choice depends on the seed and on the images' content, not on their order or names; of an
+    odd number validation gets one more.
+
+    Raises:
+        BadInput: there are fewer than two groups.
+    """
+    content: dict[str, str] = {}
+    for item in items:
+        sha256 = scans[item.path].sha256
+        content[item.group] = min(sha256, content.get(item.group, sha256))
+    if len(content) < 2:
+        raise BadInput(
+            "there are too few different photographs to calibrate with some and prove with others",
+            expected="at least 2 of different content",
+            got=f"{len(content)}",
+        )
+    drawn = sorted(content, key=lambda one: sha256_bytes(f"{seed}:{content[one]}".encode("ascii")))
+    training = len(drawn) // 2
+    return {
+        group: Split.train if place < training else Split.validation
+        for place, group in enumerate(drawn)
+    }
 
 
 def split_shares(fractions: tuple[float, float, float]) -> dict[Split, int]:
@@ -110,7 +143,7 @@ def _stratify(items: Sequence[Item], shares: dict[Split, int], seed: int) -> dic
     # scikit-learn takes a second to import; only a split needs it.
     from sklearn.model_selection import StratifiedGroupKFold
 
-    ordered = sorted((item.group, item.label) for item in items)
+    ordered = sorted((item.group, _label(item)) for item in items)
     names, groups = np.unique([group for group, _ in ordered], return_inverse=True)
     _, labels = np.unique([label for _, label in ordered], return_inverse=True)
     # It takes no more folds than there are groups, and none if no class has as many images as
@@ -176,8 +209,14 @@ def _can_leave(group: str, split_of: dict[str, Split], groups_of: dict[str, set[
 def _groups_of(items: Sequence[Item]) -> dict[str, set[str]]:
     groups: dict[str, set[str]] = defaultdict(set)
     for item in items:
-        groups[item.label].add(item.group)
+        groups[_label(item)].add(item.group)
     return groups
+
+
+def _label(item: Item) -> str:
+    if item.label is None:
+        raise ValueError(f"{item.path} has no label to spread evenly")
+    return item.label
 
 
 def _sizes(items: Sequence[Item]) -> Counter[str]:

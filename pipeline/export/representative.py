@@ -9,6 +9,9 @@ from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.errors import BadInput
 
+# No label is empty, so this stratum is of the images that have none.
+_NO_LABEL = ""
+
 
 def representative_images(
     dataset: DatasetManifest,
@@ -18,6 +21,8 @@ def representative_images(
     exclude: Collection[ImageRecord] = (),
 ) -> tuple[ImageRecord, ...]:
     """Pick `count` training images, stratified by label, proven absent from the other splits.
+
+    Images without labels are drawn as if they all had the same.
 
     Images in `exclude` are left out, by content, unless nothing else is there.
 
@@ -32,7 +37,7 @@ def representative_images(
     taken = {image.sha256 for image in exclude}
     training = sorted(dataset.of(Split.train), key=lambda image: image.path)
     for image in [one for one in training if one.sha256 not in taken] or training:
-        by_label[image.label].setdefault(image.sha256, image)
+        by_label[image.label or _NO_LABEL].setdefault(image.sha256, image)
     if not by_label:
         raise BadInput("the dataset has no training images to calibrate with", where=dataset.root)
     sizes = {label: len(images) for label, images in sorted(by_label.items())}

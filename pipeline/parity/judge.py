@@ -19,6 +19,7 @@ def judge_recordings(
     thresholds: Thresholds,
     *,
     critical: tuple[str, ...],
+    unlabelled: bool = False,
     before: tuple[Check, ...] = (),
 ) -> Verdict:
     """Run the numbers gate, then the task gate; a pure function of its arguments.
@@ -31,11 +32,13 @@ def judge_recordings(
         candidate: what was exported, in the runtime that will serve it.
         thresholds: the limits.
         critical: the labels whose recall is gated one by one.
+        unlabelled: whether the images are declared to have no labels. Then accuracy and recall
+            are not asked, and a note says that they are not proven.
         before: checks of the reference and of the candidate's file, which come first.
 
     Raises:
-        BadInput: the recordings are not of the same images under the same contract, or
-            `critical` names no label of theirs.
+        BadInput: the recordings are not of the same images under the same contract, `critical`
+            names no label of theirs, or images declared `unlabelled` have labels.
     """
     pair = align(reference, candidate)
     unknown = [name for name in critical if name not in pair.labels]
@@ -45,17 +48,25 @@ def judge_recordings(
             expected=f"one of {', '.join(pair.labels)}",
             got=", ".join(unknown),
         )
+    if unlabelled and (pair.truth >= 0).any():
+        raise BadInput(
+            "images declared to have no labels have some",
+            expected="no true label in either recording",
+            got=f"{int((pair.truth >= 0).sum())} labels",
+        )
     figures = common_figures(reference.facts, candidate.facts)
     figures["thresholds"] = thresholds.model_dump()
-    figures["critical"] = [*critical]
-    if not critical:
+    figures["critical"] = [] if unlabelled else [*critical]
+    if unlabelled:
+        figures["notes"].append({"kind": "accuracy_not_proven", "not_gated": [*critical]})
+    elif not critical:
         figures["notes"].append({"kind": "no_critical_class", "labels": [*pair.labels]})
     checks = [*before, *validity_checks("reference", pair.reference)]
     checks += validity_checks("candidate", pair.candidate)
     if all(check.outcome is not Outcome.failed for check in checks):
         answers = Answers.of(pair)
         checks.append(difference_check(pair, thresholds))
-        checks += task_checks(answers, thresholds, critical)
+        checks += task_checks(answers, thresholds, critical, unlabelled=unlabelled)
         figures |= answer_figures(answers, critical)
     return Verdict.from_checks(
         checks, reference=origin(reference), candidate=origin(candidate), figures=figures

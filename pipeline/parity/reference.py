@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pipeline.contract.normalization import Normalization
 from pipeline.contract.verdict import Check, Data, Gate
 from pipeline.metrics import confusion_matrix
-from pipeline.parity.comparison import compare
+from pipeline.parity.comparison import compare, not_measured
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 from pipeline.runtimes.recording import Recording
@@ -55,11 +55,15 @@ def reference_checks(
         thresholds: give the floor, and whether a weak reference is accepted.
 
     Returns:
-        Nothing where no image is labelled: nothing can be held against labels then.
+        Nothing where no image is labelled: nothing can be held against labels then. A floor of
+        the accuracy that is asked for all the same is not measured.
     """
     labelled = np.flatnonzero(reference.truth >= 0)
     if not len(labelled):
-        return []
+        if thresholds.min_reference_accuracy is None:
+            return []
+        reason: Data = {"kind": "no_labelled_images"}
+        return [not_measured("reference_accuracy", Gate.reference, reason)]
     truth = reference.truth[labelled]
     chosen = reference.probabilities[labelled].argmax(axis=1).astype(np.int64)
     labels = reference.facts.labels

@@ -18,8 +18,19 @@ from pipeline.parity.thresholds import Thresholds
 _SIGNIFICANT = 0.05
 
 
-def task_checks(answers: Answers, thresholds: Thresholds, critical: tuple[str, ...]) -> list[Check]:
-    """Check accuracy, agreement, balanced accuracy and the recall of each critical class."""
+def task_checks(
+    answers: Answers,
+    thresholds: Thresholds,
+    critical: tuple[str, ...],
+    *,
+    unlabelled: bool = False,
+) -> list[Check]:
+    """Check accuracy, agreement, balanced accuracy and the recall of each critical class.
+
+    Of images that are declared `unlabelled` nothing but the agreement is asked.
+    """
+    if unlabelled:
+        return [_agreement(answers, thresholds)]
     return [
         _accuracy(answers, thresholds),
         _agreement(answers, thresholds),

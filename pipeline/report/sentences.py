@@ -246,6 +246,15 @@ _NOTES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         "may pass. Name it with --critical LABEL; the labels are "
         f"{joined(data['labels'])}."
     ),
+    "accuracy_not_proven": lambda data: (
+        "ACCURACY NOT PROVEN: the photographs have no labels, so the file is only shown to answer "
+        "as the Keras model does"
+        + (
+            f"; no recall is gated, not of {joined(data['not_gated'])} either."
+            if data["not_gated"]
+            else "."
+        )
+    ),
     "choice_not_compared": lambda data: (
         "The chosen class is not compared: the reference prefers none by more than "
         f"{data['margin']:g} on any golden."

@@ -127,7 +127,11 @@ def record(
         latencies_ms=answers.latencies_ms,
         image_ids=np.array(list(unique), dtype=np.str_),
         truth=np.array(
-            [request.labels.index(entry.label) for entry in unique.values()], dtype=np.int64
+            [
+                -1 if entry.label is None else request.labels.index(entry.label)
+                for entry in unique.values()
+            ],
+            dtype=np.int64,
         ),
         probabilities=answers.probabilities,
     )

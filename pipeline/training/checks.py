@@ -26,8 +26,15 @@ def check_images(dataset: DatasetManifest) -> None:
     """Refuse a dataset that cannot be trained on, or whose files are not those it lists.
 
     Raises:
-        BadInput: a split or a class has no images, or images are missing or changed in size.
+        BadInput: no image has a label, a split or a class has no images, or images are missing or
+            changed in size.
     """
+    if dataset.unlabelled:
+        raise BadInput(
+            "photographs without labels train nothing",
+            where=dataset.root,
+            next_step="run `pipeline data prepare SRC` on images with labels",
+        )
     for split in (Split.train, Split.validation):
         if not dataset.of(split):
             raise BadInput(f"the {split} split has no images", where=dataset.root)

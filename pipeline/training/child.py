@@ -224,8 +224,11 @@ class _Training:
         return cache_pixels(path, records, root, self.image, self.report)
 
     def _truth(self, split: Split) -> Truth:
-        labels = self.dataset.labels
-        return np.array([labels.index(r.label) for r in self.dataset.of(split)], dtype=np.int64)
+        labels, records = self.dataset.labels, self.dataset.of(split)
+        known = [labels.index(one.label) for one in records if one.label is not None]
+        if len(known) != len(records):
+            raise ValueError("photographs without labels train nothing")
+        return np.array(known, dtype=np.int64)
 
     def _shuffled(self, epoch: int, count: int) -> npt.NDArray[np.int64]:
         return np.random.default_rng([self.request.seed, epoch]).permutation(count)

@@ -25,7 +25,13 @@ from pipeline.training.job import PACKAGES, REVISION, TrainAnswer, TrainJob
 from pipeline.training.request import TrainRequest
 
 
-def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> ModelManifest:
+def train(
+    request: TrainRequest,
+    run: RunDir,
+    *,
+    critical: tuple[str, ...] | None = None,
+    report: Report = silent,
+) -> ModelManifest:
     """Train on `run.dataset` and publish the model, its manifest and its metrics as `run.train`.
 
     The caller holds `run.lock()`. A model that was made from the same inputs is returned as it
@@ -36,6 +42,8 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
     Args:
         request: what to train.
         run: gives the dataset and takes the model.
+        critical: the classes whose recall an export gates, written into the manifest; the
+            dataset's where None. Nothing is trained again for them.
         report: gets images, steps and, in the detail, loss, accuracy and the time left.
 
     Returns:
@@ -49,6 +57,7 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
     """
     check_request(request)
     dataset = DatasetManifest.load(run.dataset)
+    labels = dataset.labels.with_critical(critical, where="--critical")
     check_images(dataset)
     parents = {"dataset": dataset.digest()}
     if request.weights_file is not None:
@@ -63,6 +72,9 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
     made_with = {name: versions[name] for name in PACKAGES} | {"revision": str(REVISION)}
     inputs = sha256_json({**training, "parents": parents, "made_with": made_with})
     if (finished := _finished(run, inputs, made_with, report)) is not None:
+        if finished.labels != labels:
+            finished = finished.model_copy(update={"labels": labels})
+            finished.save(run.model_manifest)
         return finished
     with staging_dir(run.train) as staging:
         answer = ask_child(
@@ -84,7 +96,7 @@ def train(request: TrainRequest, run: RunDir, *, report: Report = silent) -> Mod
             parents=parents,
             files={n: FileEntry.of(staging / n) for n in (KERAS_MODEL_FILE, METRICS_FILE)},
             image=request.image,
-            labels=dataset.labels,
+            labels=labels,
             recipe=request.recipe,
             backbone=request.backbone,
             width=request.width,

@@ -37,6 +37,9 @@ class DataConfig(Frozen):
     layout: LayoutName = AUTO
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     on_bad: OnBad = OnBad.fail
+    critical: tuple[str, ...] | None = Field(
+        default=None, description="None: those named as known malignancies"
+    )
     isic_table: str | None = None
     license: str = "unknown"
     per_class: int = Field(default=160, ge=4, description="synthetic images a class")

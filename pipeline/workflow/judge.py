@@ -91,6 +91,7 @@ def judge(
             candidate_recording,
             thresholds,
             critical=critical,
+            unlabelled=reference.dataset.unlabelled,
             before=(*held.checks, *structure.checks),
         )
     figures = {

@@ -127,6 +127,7 @@ def _prepare(config: RunConfig, run: RunDir, report: Report) -> DatasetManifest:
         seed=config.seed,
         fractions=data.fractions,
         on_bad=data.on_bad,
+        critical=data.critical,
         isic_table=None if data.isic_table is None else Path(data.isic_table),
         license=data.license,
         report=report,

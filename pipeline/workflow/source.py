@@ -97,7 +97,8 @@ def keras_source(
         raise BadInput(
             "this run has no dataset to prove a model on",
             where=str(run.dataset),
-            next_step=f"pipeline data prepare SRC --run-dir {run.root}",
+            next_step=f"pipeline data prepare SRC --run-dir {run.root}; for photographs without "
+            "labels, export with --unlabelled DIR",
         )
     dataset = DatasetManifest.load(run.dataset)
     if not path.exists():
@@ -107,7 +108,7 @@ def keras_source(
             next_step=f"pipeline train --run-dir {run.root}, or give --model FILE.keras",
         )
     facts = inspect_model(path)
-    manifest = _manifest_of(path)
+    manifest = manifest_beside(path)
     if manifest is not None:
         return _with_manifest(path, manifest, facts, dataset, stated)
     labels = _labels(stated, dataset, str(path))
@@ -129,7 +130,8 @@ def keras_source(
     )
 
 
-def _manifest_of(path: Path) -> ModelManifest | None:
+def manifest_beside(path: Path) -> ModelManifest | None:
+    """Return the manifest that lies beside a model and names it; None where there is none."""
     beside = path.parent / "manifest.json"
     if not beside.exists():
         return None
@@ -165,7 +167,7 @@ def _with_manifest(
         path=path,
         sha256=manifest.files[path.name].sha256,
         image=image,
-        labels=_with_critical(labels, stated.critical),
+        labels=labels.with_critical(stated.critical, where="--critical"),
         dataset=dataset,
         license=dataset.license,
         normalization=normalization,
@@ -177,7 +179,7 @@ def _with_manifest(
 def _labels(stated: StatedModel, dataset: DatasetManifest, where: str) -> Labels:
     """Return the model's labels; the dataset may lack some of them, and may have no others."""
     if stated.labels is None:
-        return _with_critical(dataset.labels, stated.critical)
+        return dataset.labels.with_critical(stated.critical, where="--critical")
     unknown = [name for name in dataset.labels.names if name not in stated.labels]
     if unknown:
         raise BadInput(
@@ -188,29 +190,21 @@ def _labels(stated: StatedModel, dataset: DatasetManifest, where: str) -> Labels
             next_step="name the labels as the dataset's folders or table name them: "
             f"{', '.join(dataset.labels.names)}",
         )
-    known = {**ISIC_2019.full_names, **dataset.labels.full_names}
-    proposed = proposed_critical(stated.labels)
-    critical = [n for n in stated.labels if n in proposed or n in dataset.labels.critical]
-    labels = Labels(
-        names=stated.labels,
-        critical=tuple(critical),
-        full_names={name: known[name] for name in stated.labels if name in known},
+    labels = labels_named(stated.labels, dataset.labels)
+    return labels.with_critical(stated.critical, where="--critical")
+
+
+def labels_named(names: tuple[str, ...], dataset: Labels | None = None) -> Labels:
+    """Return stated labels with what is known of them: from the dataset's, and by their names."""
+    known, critical = dict(ISIC_2019.full_names), set(proposed_critical(names))
+    if dataset is not None:
+        known |= dataset.full_names
+        critical |= set(dataset.critical)
+    return Labels(
+        names=names,
+        critical=tuple(name for name in names if name in critical),
+        full_names={name: known[name] for name in names if name in known},
     )
-    return _with_critical(labels, stated.critical)
-
-
-def _with_critical(labels: Labels, critical: tuple[str, ...] | None) -> Labels:
-    if critical is None:
-        return labels
-    unknown = [name for name in critical if name not in labels.names]
-    if unknown:
-        raise BadInput(
-            "a critical class is not among the labels",
-            where="--critical",
-            expected=", ".join(labels.names),
-            got=", ".join(unknown),
-        )
-    return labels.model_copy(update={"critical": critical})
 
 
 def _proposed(facts: ModelFacts, where: str) -> Normalization:

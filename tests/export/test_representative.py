@@ -15,7 +15,7 @@ from pipeline.export.representative import prove_disjoint, representative_images
 LABELS = Labels(names=("A", "B", "C"))
 
 
-def record(label: str, name: str, split: Split, content: str | None = None) -> ImageRecord:
+def record(label: str | None, name: str, split: Split, content: str | None = None) -> ImageRecord:
     return ImageRecord(
         path=f"{name}.jpg",
         label=label,
@@ -103,3 +103,14 @@ def test_the_same_content_twice_in_training_counts_once() -> None:
 def test_a_dataset_without_training_images_is_refused() -> None:
     with pytest.raises(BadInput, match="no training images"):
         representative_images(dataset(*HELD_OUT), 5, 0)
+
+
+def test_images_without_labels_are_drawn_by_content_alone() -> None:
+    images = [record(None, f"p{i}", Split.train) for i in range(20)]
+    held = [record(None, "held", Split.validation)]
+    picked = representative_images(dataset(*images, *held), 8, seed=3)
+    assert len({one.sha256 for one in picked}) == 8
+    again = representative_images(dataset(*held, *reversed(images)), 8, seed=3)
+    assert picked == again
+    rest = representative_images(dataset(*images, *held), 8, seed=3, exclude=picked)
+    assert not set(picked) & set(rest)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.contract.verdict import Check, Outcome, Verdict
+from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.errors import BadInput
 from pipeline.parity.judge import judge_recordings as judge
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
@@ -247,6 +247,28 @@ def test_a_wrong_normalization_fails_the_numbers_gate() -> None:
         critical=(),
     )
     assert [check.name for check in verdict.broken()] == ["mean_probability_difference"]
+
+
+def test_images_declared_unlabelled_pass_on_agreement_and_say_what_is_not_proven() -> None:
+    classes = truth_of(20, 100)
+    both = pair([-1] * 100, classes, classes)
+    verdict = judge(*both, DEFAULT, critical=CRITICAL, unlabelled=True)
+    assert verdict.passed
+    assert {check.name for check in verdict.checks if check.gate is Gate.task} == {"top1_agreement"}
+    assert verdict.figures["notes"] == [{"kind": "accuracy_not_proven", "not_gated": ["MEL"]}]
+    assert verdict.figures["critical"] == []
+    apart = pair([-1] * 100, classes, flipped(classes, range(10), 1))
+    failed = judge(*apart, DEFAULT, critical=CRITICAL, unlabelled=True)
+    assert [check.name for check in failed.broken()] == ["top1_agreement"]
+    few = pair([-1] * 30, classes[:30], classes[:30])
+    undecided = judge(*few, DEFAULT, critical=(), unlabelled=True)
+    assert undecided.outcome is Outcome.inconclusive
+
+
+def test_images_declared_unlabelled_may_have_no_label() -> None:
+    classes = truth_of(20, 100)
+    with pytest.raises(BadInput, match="declared to have no labels"):
+        judge(*pair(classes, classes, classes), DEFAULT, critical=(), unlabelled=True)
 
 
 def test_unlabelled_images_leave_accuracy_open_but_not_agreement() -> None:

@@ -143,3 +143,9 @@ def test_a_model_of_chance_is_not_accused_of_another_order(seed: int) -> None:
 def test_unlabelled_images_leave_nothing_to_hold_a_reference_to() -> None:
     unknown = recording(answers(np.zeros(60, np.int64)), [-1] * 60)
     assert reference_checks(unknown, TF, [], Thresholds()) == []
+
+
+def test_a_floor_cannot_be_held_against_images_without_labels() -> None:
+    unknown = recording(answers(np.zeros(60, np.int64)), [-1] * 60)
+    (floor,) = reference_checks(unknown, TF, [], Thresholds(min_reference_accuracy=0.5))
+    assert (floor.name, floor.outcome) == ("reference_accuracy", Outcome.inconclusive)

@@ -64,6 +64,21 @@ def test_a_training_publishes_model_manifest_and_metrics(trained: Trained) -> No
     assert manifest.training["phases"]["whole"]["epochs"] == 2
 
 
+def test_critical_classes_are_rewritten_without_another_training(trained: Trained) -> None:
+    run, last = trained.run, LABELS.names[-1]
+    events: list[ProgressEvent] = []
+    with run.lock():
+        stated = train(SCRATCH, run, critical=(last,), report=events.append)
+        assert ModelManifest.load(run.model_manifest) == stated
+        assert train(SCRATCH, run, report=events.append) == trained.manifest
+        with pytest.raises(BadInput, match="critical class"):
+            train(SCRATCH, run, critical=("none such",))
+    assert stated.labels.critical == (last,)
+    assert stated.files == trained.manifest.files
+    assert not events
+    assert ModelManifest.load(run.model_manifest) == trained.manifest
+
+
 def test_every_split_is_measured(trained: Trained) -> None:
     text = (trained.run.metrics).read_text(encoding="utf-8")
     metrics = {name: Metrics.model_validate(m) for name, m in json.loads(text).items()}

@@ -15,6 +15,7 @@ NAMES: tuple[str, ...] = (
     "folder",
     "isic2019",
     "ham10000",
+    "unlabelled",
 )
 # Not a layout: the one that a folder has is found out.
 AUTO = "auto"

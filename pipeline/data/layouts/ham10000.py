@@ -70,7 +70,8 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:
         source = row.get("dataset") or source_of(path)
         items.append(Item(path, label, row["lesion_id"] or image, source))
     require_items(items, tree.book, table.path)
-    chosen = choose_labels({item.label for item in items}, labels, table.path)
+    names = {item.label for item in items if item.label is not None}
+    chosen = choose_labels(names, labels, table.path)
     return Intake(
         layout="ham10000",
         labels=chosen,

@@ -56,7 +56,8 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake: 
             group = lesions.get(image) or image
             items.append(Item(path, row.label, group, source_of(path)))
     require_items(items, tree.book, root / GROUND_TRUTH)
-    chosen = choose_labels({item.label for item in items}, labels, root / GROUND_TRUTH)
+    names = {item.label for item in items if item.label is not None}
+    chosen = choose_labels(names, labels, root / GROUND_TRUTH)
     return Intake(
         layout="isic2019",
         labels=chosen,

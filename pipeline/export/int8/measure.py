@@ -44,7 +44,8 @@ _TIMED_IMAGES = 32
 class RepairSet:
     """Hold images and what the float model says of them.
 
-    pixels: uint8 (n, height, width, 3); the first `labelled` of them are plain photographs.
+    pixels: uint8 (n, height, width, 3); the first `labelled` of them are plain photographs with
+    a label, none where the photographs have no labels.
     truth: int64 (labelled,), label indices. reference: float32 (n, classes). critical: label
     index by name.
     """
@@ -61,7 +62,7 @@ def with_blends(pixels: Array, truth: npt.NDArray[np.int64]) -> Array:
 
     Args:
         pixels: uint8 (n, height, width, 3), n at least 1.
-        truth: int64 (n,): a partner of another label is taken where there is one.
+        truth: int64 (n,), the class of each: a partner of another is taken where there is one.
     """
     count = len(pixels)
     blends = np.empty_like(pixels)

@@ -33,11 +33,19 @@ def quantize_child(request: QuantizeRequest, report: Report) -> QuantizeAnswer:
         data = builder.finish(builder.build(steps, float16))
     else:
         photographs = load_pixels(request.repair, image, "read the repair set", report)
-        truth = np.array([names.index(one.label) for one in request.repair], np.int64)
-        mixed = with_blends(photographs, truth)
+        known = [names.index(one.label) for one in request.repair if one.label is not None]
+        truth = np.array(known, np.int64)
+        labelled = len(known) == len(photographs)
+        if not labelled:
+            # Unlike photographs are blended, and the float model says which are.
+            of_class = float_answers(model, photographs, image, report).argmax(axis=1)
+            truth = truth[:0]
+        else:
+            of_class = truth
+        mixed = with_blends(photographs, of_class)
         repair_set = RepairSet(
             pixels=mixed,
-            labelled=len(photographs),
+            labelled=len(truth),
             truth=truth,
             reference=float_answers(model, mixed, image, report),
             critical={name: names.index(name) for name in request.labels.critical},

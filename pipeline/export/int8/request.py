@@ -19,11 +19,11 @@ _SHA256 = "^[0-9a-f]{64}$"
 
 
 class ImageFile(Frozen):
-    """Name one image by path, content and label; `label` is the label's name."""
+    """Name one image by path, content and label; `label` is the label's name, None if unknown."""
 
     path: str
     sha256: str = Field(pattern=_SHA256)
-    label: str
+    label: str | None
 
 
 class ModelFile(Frozen):

@@ -24,7 +24,15 @@ def context(report: RunReport) -> dict[str, Any] | None:
         by_split = [counts[label, split] for split in splits]
         named = f"{label}, {labels.full_name(label)}" if known else label
         rows.append((named, *map(str, by_split), str(sum(by_split))))
-    totals = [sum(counts[label, split] for label in labels.names) for split in splits]
+    if dataset.unlabelled:
+        rows = [
+            (
+                "without a label",
+                *(str(counts[None, split]) for split in splits),
+                str(len(dataset.images)),
+            )
+        ]
+    totals = [len(dataset.of(split)) for split in splits]
     rows.append(("all", *map(str, totals), str(sum(totals))))
     return {
         "images": len(dataset.images),
