@@ -212,6 +212,7 @@ def make_child(request: MakeRequest, report: Report) -> Made:
     """Save Keras models, fit and unfit, and convert the fit one with every recipe but int8."""
     import keras
 
+    from pipeline.classifier.spec import spec_of_image
     from pipeline.export.convert import ConvertRequest, convert_child
 
     # A text: Keras saves the function with what it refers to.
@@ -234,11 +235,8 @@ def make_child(request: MakeRequest, report: Report) -> Made:
     for recipe in FLOATS:
         convert_child(
             ConvertRequest(
-                model=str(good),
-                model_sha256=sha256_file(good),
+                classifier=spec_of_image(good, IMAGE, 3),
                 recipe=recipe,
-                image=IMAGE,
-                classes=3,
                 out=str(folder / f"{recipe.name}.tflite"),
             ),
             report,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.child import ask_child
+from pipeline.classifier.spec import spec_of_image
 from pipeline.contract.recipe import Recipe
 from pipeline.errors import BadInput
 from pipeline.export.convert import ConvertAnswer, ConvertRequest
@@ -69,12 +70,11 @@ def test_the_files_agree_with_each_other_on_an_image(samples: Samples) -> None:
 def test_a_model_that_changed_while_it_was_exported_is_refused(
     samples: Samples, tmp_path: Path
 ) -> None:
+    good = spec_of_image(samples.models["good"], IMAGE, len(LABELS))
+    changed = good.model_copy(update={"sha256": "0" * 64})
     request = ConvertRequest(
-        model=str(samples.models["good"]),
-        model_sha256="0" * 64,
+        classifier=changed,
         recipe=RECIPES[0],
-        image=IMAGE,
-        classes=len(LABELS),
         out=str(tmp_path / "out.tflite"),
     )
     with pytest.raises(BadInput, match="model file changed"):

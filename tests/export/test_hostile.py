@@ -34,6 +34,7 @@ def make_hostile_child(request: HostileRequest, report: Report) -> Made:
     import keras
     from keras import layers
 
+    from pipeline.classifier.spec import spec_of_image
     from pipeline.export.convert import ConvertRequest, convert_child
     from tests.export.samples import _backbone
 
@@ -68,11 +69,8 @@ def make_hostile_child(request: HostileRequest, report: Report) -> Made:
         out.parent.mkdir()
         convert_child(
             ConvertRequest(
-                model=str(path),
-                model_sha256=sha256_file(path),
+                classifier=spec_of_image(path, IMAGE, classes),
                 recipe=Recipe(quantize=Quantize.float32),
-                image=IMAGE,
-                classes=classes,
                 out=str(out),
             ),
             report,
