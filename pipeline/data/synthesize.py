@@ -49,7 +49,7 @@ class SyntheticRecord(Frozen):
 def synthesize(
     out: Path,
     *,
-    per_class: int = 60,
+    per_class: int = 160,
     size_px: int = 128,
     seed: int = 0,
     report: Report = silent,

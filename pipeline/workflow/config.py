@@ -39,7 +39,7 @@ class DataConfig(Frozen):
     on_bad: OnBad = OnBad.fail
     isic_table: str | None = None
     license: str = "unknown"
-    per_class: int = Field(default=120, ge=4, description="synthetic images a class")
+    per_class: int = Field(default=160, ge=4, description="synthetic images a class")
 
 
 class TrainConfig(Frozen):
