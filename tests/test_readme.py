@@ -68,3 +68,16 @@ def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
         update={"data": defaults.data.model_copy(update={"source": config.data.source})}
     )
     assert config == expected
+
+
+def test_every_path_of_a_run_is_described() -> None:
+    from pipeline.contract.run import RunDir
+
+    page = (ROOT / "artifacts" / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([^`/]+)/", page, flags=re.MULTILINE))
+    run = RunDir(Path("run"))
+    properties = [name for name, one in vars(RunDir).items() if isinstance(one, property)]
+    paths = [getattr(run, name) for name in properties]
+    paths += [run.training_state.journal, run.bundle("x"), run.rejected("x"), run.conventions("x")]
+    found = {path.relative_to("run").parts[0] for path in paths if isinstance(path, Path)}
+    assert listed == found

@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image
 
 from pipeline.child import ask_child
-from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.about import About
 from pipeline.contract.base import Frozen
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
@@ -213,6 +212,7 @@ def make_child(request: MakeRequest, report: Report) -> Made:
     """Save Keras models, fit and unfit, and convert the fit one with every recipe but int8."""
     import keras
 
+    from pipeline.classifier.spec import spec_of_image
     from pipeline.export.convert import ConvertRequest, convert_child
 
     # A text: Keras saves the function with what it refers to.
@@ -235,9 +235,7 @@ def make_child(request: MakeRequest, report: Report) -> Made:
     for recipe in FLOATS:
         convert_child(
             ConvertRequest(
-                classifier=ClassifierSpec(
-                    path=good, sha256=sha256_file(good), image=IMAGE, classes=3
-                ),
+                classifier=spec_of_image(good, IMAGE, 3),
                 recipe=recipe,
                 out=str(folder / f"{recipe.name}.tflite"),
             ),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.child import ask_child
-from pipeline.classifier.spec import ClassifierSpec
+from pipeline.classifier.spec import spec_of_image
 from pipeline.contract.recipe import Recipe
 from pipeline.errors import BadInput
 from pipeline.export.convert import ConvertAnswer, ConvertRequest
@@ -70,10 +70,10 @@ def test_the_files_agree_with_each_other_on_an_image(samples: Samples) -> None:
 def test_a_model_that_changed_while_it_was_exported_is_refused(
     samples: Samples, tmp_path: Path
 ) -> None:
+    good = spec_of_image(samples.models["good"], IMAGE, len(LABELS))
+    changed = good.model_copy(update={"sha256": "0" * 64})
     request = ConvertRequest(
-        classifier=ClassifierSpec(
-            path=samples.models["good"], sha256="0" * 64, image=IMAGE, classes=len(LABELS)
-        ),
+        classifier=changed,
         recipe=RECIPES[0],
         out=str(tmp_path / "out.tflite"),
     )

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pipeline.child import ask_child
-from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.base import Frozen
 from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
@@ -35,6 +34,7 @@ def make_hostile_child(request: HostileRequest, report: Report) -> Made:
     import keras
     from keras import layers
 
+    from pipeline.classifier.spec import spec_of_image
     from pipeline.export.convert import ConvertRequest, convert_child
     from tests.export.samples import _backbone
 
@@ -69,9 +69,7 @@ def make_hostile_child(request: HostileRequest, report: Report) -> Made:
         out.parent.mkdir()
         convert_child(
             ConvertRequest(
-                classifier=ClassifierSpec(
-                    path=path, sha256=sha256_file(path), image=IMAGE, classes=classes
-                ),
+                classifier=spec_of_image(path, IMAGE, classes),
                 recipe=Recipe(quantize=Quantize.float32),
                 out=str(out),
             ),
