@@ -126,3 +126,13 @@ def test_a_comparison_shows_both_sides() -> None:
 )
 def test_a_value_reads_as_a_person_writes_it(value: object, words: str) -> None:
     assert plain(value) == words
+
+
+@pytest.mark.parametrize("not_gated", [[], ["MEL"]])
+def test_what_is_not_proven_without_labels_is_said_loudly(not_gated: list[str]) -> None:
+    text = note({"kind": "accuracy_not_proven", "not_gated": not_gated})
+    assert text.startswith(
+        "ACCURACY NOT PROVEN: the photographs have no labels, so the file is only shown to answer "
+        "as the Keras model does"
+    )
+    assert ("MEL" in text) == bool(not_gated)
