@@ -111,7 +111,7 @@ def test_a_golden_photo_that_is_none_is_refused_before_anything_is_made(
     photo.write_bytes(b"no picture")
     model = samples().models["good"]
     done = call(
-        *("export", "--quantize", "float16", "--model", model),
+        *("export", "--quantize", "float16", "--normalization", "tf", "--model", model),
         *("--golden", photo, "--run-dir", run_dir),
     )
     assert done.code == 2
