@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ QUICK = {"MobileNet", "MobileNetV2", "MobileNetV3Small"}
     ],
 )
 def test_a_tiny_network_of_the_family_becomes_int8(name: str, tmp_path: Path) -> None:
+    if name not in QUICK and "PIPELINE_FAMILIES" not in os.environ:
+        pytest.skip("half a minute and more: asked for with PIPELINE_FAMILIES, as the table is")
     family = BY_NAME[name]
     size_px, file = family.tiny_px, tmp_path / "float.tflite"
     answer = ask_child(
