@@ -15,7 +15,8 @@ class Family:
     name: of the constructor in `keras.applications`. normalization: what its networks are trained
     with. tiny: arguments of the smallest network that the constructor makes. tiny_px: the size of
     that network's input. fading: the default weights make activations smaller from layer to layer,
-    so the tiny network needs others. learning_rate, max_epochs: of brief training from random weights.
+    so the tiny network needs others. learning_rate, max_epochs: of brief training from random
+    weights.
     """
 
     name: str
