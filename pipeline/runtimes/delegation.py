@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.contract.base import Frozen
 from pipeline.progress import ProgressEvent, Report
+from pipeline.tflite.flatbuffer import read_file, unpack
 
 _DELEGATE = "DELEGATE"
 # What XNNPACK's int8 kernels in LiteRT 2.3 take. Found by measuring, as
@@ -51,15 +52,22 @@ def delegation_child(request: DelegationRequest, report: Report) -> Delegation:
     listed = interpreter._get_ops_details()
     nodes = [node for node in listed if node["op_name"] != _DELEGATE]
     replaced = _replaced(nodes, listed)
-    left = [node for place, node in enumerate(nodes) if place not in replaced]
+    left = [place for place in range(len(nodes)) if place not in replaced]
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
-    beyond = [node for node in left if _beyond_kernel(node, details, interpreter.get_tensor)]
+    operators = unpack(read_file(request.model), where=str(request.model)).subgraphs[0].operators
+    beyond = [
+        place
+        for place in left
+        if _beyond_kernel(
+            nodes[place], details, interpreter.get_tensor, operators[place].builtinOptions
+        )
+    ]
     return Delegation(
         nodes=len(nodes),
         delegated=len(replaced),
         partitions=len(listed) - len(nodes),
-        left=tuple(sorted(node["op_name"] for node in left)),
-        beyond=tuple(sorted(node["op_name"] for node in beyond)),
+        left=tuple(sorted(nodes[place]["op_name"] for place in left)),
+        beyond=tuple(sorted(nodes[place]["op_name"] for place in beyond)),
     )
 
 
@@ -79,12 +87,19 @@ def _replaced(nodes: list[dict[str, Any]], listed: list[dict[str, Any]]) -> set[
 
 
 def _beyond_kernel(
-    node: dict[str, Any], details: dict[int, dict[str, Any]], values: Callable[[int], Any]
+    node: dict[str, Any],
+    details: dict[int, dict[str, Any]],
+    values: Callable[[int], Any],
+    options: Any,
 ) -> bool:
     inputs = [int(j) for j in node["inputs"] if j >= 0]
     match node["op_name"]:
         case "CONCATENATION":
             return len(inputs) > _MAX_CONCATENATED
+        case "MAX_POOL_2D":
+            # Every other pixel, as in the shortcuts of ResNetV2.
+            alone = (options.filterHeight, options.filterWidth) == (1, 1)
+            return alone and (options.strideH, options.strideW) != (1, 1)
         case "STRIDED_SLICE":
             return bool((values(inputs[3]) != 1).any())
         case "ADD" | "SUB":

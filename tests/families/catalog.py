@@ -14,7 +14,9 @@ class Family:
 
     name: of the constructor in `keras.applications`. normalization: what its networks are trained
     with. tiny: arguments of the smallest network that the constructor makes. tiny_px: the size of
-    that network's input. learning_rate, max_epochs: of brief training from random weights.
+    that network's input. fading: the default weights make activations smaller from layer to layer,
+    so the tiny network needs others. learning_rate, max_epochs: of brief training from random
+    weights.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Family:
     max_epochs: int = 12
     tiny: dict[str, Any] = field(default_factory=dict)
     tiny_px: int = 32
+    fading: bool = False
 
     def build(self, size_px: int, classes: int, **options: Any) -> Any:
         """Return an untrained classifier with softmax, float32 (1, size_px, size_px, 3) in."""
@@ -48,19 +51,19 @@ _TF, _RAW = NormalizationName.tf, NormalizationName.raw
 _TORCH, _CAFFE = NormalizationName.torch, NormalizationName.caffe
 
 FAMILIES = (
-    Family("MobileNet", _TF, tiny={"alpha": 0.25}),
-    Family("MobileNetV2", _TF, tiny={"alpha": 0.35}),
-    Family("MobileNetV3Small", _RAW, tiny={"alpha": 0.75}),
-    Family("MobileNetV3Large", _RAW, tiny={"alpha": 0.75}),
+    Family("MobileNet", _TF, tiny={"alpha": 0.25}, fading=True),
+    Family("MobileNetV2", _TF, tiny={"alpha": 0.35}, fading=True),
+    Family("MobileNetV3Small", _RAW, tiny={"alpha": 0.75}, fading=True),
+    Family("MobileNetV3Large", _RAW, tiny={"alpha": 0.75}, fading=True),
     Family("EfficientNetB0", _RAW),
     Family("EfficientNetV2B0", _RAW),
     Family("ResNet50", _CAFFE),
     Family("ResNet50V2", _TF),
     Family("DenseNet121", _TORCH),
     Family("NASNetMobile", _TF),
-    Family("Xception", _TF, tiny_px=96),
+    Family("Xception", _TF, tiny_px=96, fading=True),
     Family("InceptionV3", _TF, tiny_px=96),
-    Family("VGG16", _CAFFE, learning_rate=1e-4),
+    Family("VGG16", _CAFFE, learning_rate=1e-4, fading=True),
     Family("ConvNeXtTiny", _RAW, learning_rate=5e-4),
 )
 BY_NAME = {family.name: family for family in FAMILIES}

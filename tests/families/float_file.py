@@ -56,7 +56,8 @@ def float_file_child(request: FloatFileRequest, report: Report) -> FloatFileAnsw
     if request.keras is None:
         keras.utils.set_random_seed(1)
         model = family.build(size_px, 4, **family.tiny)
-        _draw_weights(model)
+        if family.fading:
+            _draw_weights(model)
         values = keras_input(pictures(64, size_px), family.wanted)
         settle(model, values)
         _tell_apart(model, values)

@@ -87,6 +87,7 @@ def networks() -> dict[str, Callable[[Any, Any], Any]]:
         "hard_swish": hard_swish,
         "layer_normalization": lambda k, x: k.layers.LayerNormalization()(x),
         "max_pool": lambda k, x: k.layers.MaxPooling2D()(x),
+        "max_pool_of_every_other": lambda k, x: k.layers.MaxPooling2D(1, 2)(x),
         "maximum": lambda k, x: k.layers.Maximum()(pair(k, x)),
         "mean_keeping_dimensions": squeeze_and_excite,
         "multiply": lambda k, x: k.layers.Multiply()(pair(k, x)),
