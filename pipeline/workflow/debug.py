@@ -12,6 +12,7 @@ from pipeline.contract.files import write_text_atomic
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.normalization import Normalization
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
@@ -27,7 +28,8 @@ from pipeline.progress import Report, silent
 from pipeline.report.debug_page import render_debug_page
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
-from pipeline.workflow.source import KerasSource, keras_source
+from pipeline.tflite.metadata import described_model
+from pipeline.workflow.source import KerasSource, StatedModel, keras_source
 
 
 def debug_model(
@@ -52,7 +54,18 @@ def debug_model(
     file = model / MODEL_FILE if model.is_dir() else model
     sha256 = sha256_bytes(data := read_file(file))
     _refuse_floats(data, str(file))
-    source = keras_source(run, None)
+    stated = StatedModel()
+    if manifest is not None and not run.model_manifest.exists():
+        stated = StatedModel(
+            labels=manifest.labels.names,
+            normalization=manifest.normalization,
+            logits=manifest.logits,
+        )
+    elif not run.model_manifest.exists():
+        fed = described_model(file).image
+        own = Normalization(mean=(fed.mean,) * 3, std=(fed.std,) * 3)
+        stated = StatedModel(normalization=own)
+    source = keras_source(run, None, stated)
     if manifest is not None and manifest.parents.get("model") != source.sha256:
         raise BadInput(
             "this bundle was made from another model",
