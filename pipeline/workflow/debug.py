@@ -12,7 +12,6 @@ from pipeline.contract.files import write_text_atomic
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import BundleManifest
-from pipeline.contract.normalization import Normalization
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
@@ -29,7 +28,13 @@ from pipeline.report.debug_page import render_debug_page
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
 from pipeline.tflite.metadata import described_model
-from pipeline.workflow.source import KerasSource, StatedModel, keras_source
+from pipeline.workflow.source import (
+    KerasSource,
+    StatedModel,
+    check_parent,
+    keras_source,
+    recorded_model,
+)
 
 
 def debug_model(
@@ -55,23 +60,16 @@ def debug_model(
     sha256 = sha256_bytes(data := read_file(file))
     _refuse_floats(data, str(file))
     stated = StatedModel()
-    if manifest is not None and not run.model_manifest.exists():
-        stated = StatedModel(
-            labels=manifest.labels.names,
-            normalization=manifest.normalization,
-            logits=manifest.logits,
-        )
-    elif not run.model_manifest.exists():
-        fed = described_model(file).image
-        own = Normalization(mean=(fed.mean,) * 3, std=(fed.std,) * 3)
-        stated = StatedModel(normalization=own)
+    if not run.model_manifest.exists():
+        image = described_model(file).image if manifest is None else manifest.image
+        stated = recorded_model(manifest, image)
     source = keras_source(run, None, stated)
-    if manifest is not None and manifest.parents.get("model") != source.sha256:
-        raise BadInput(
-            "this bundle was made from another model",
-            where=str(model),
-            expected=f"model {source.sha256} of {run.root}",
-            got=f"model {manifest.parents.get('model', 'unknown')}",
+    if manifest is not None:
+        check_parent(
+            manifest,
+            source,
+            model,
+            run,
             next_step="give the --run-dir of the run that exported it",
         )
     recipe = Recipe() if manifest is None else manifest.recipe

@@ -7,7 +7,6 @@ from pathlib import Path
 from pipeline.contract.bundle import GOLDENS_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
-from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
@@ -19,7 +18,13 @@ from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import DescribedModel, described_model
 from pipeline.workflow.judge import Candidate, judge
-from pipeline.workflow.source import KerasSource, StatedModel, keras_source
+from pipeline.workflow.source import (
+    KerasSource,
+    StatedModel,
+    check_parent,
+    keras_source,
+    recorded_model,
+)
 
 
 def judge_model(
@@ -52,7 +57,13 @@ def judge_model(
     candidate = _candidate(model)
     source = keras_source(run, keras, _stated(candidate, keras or run.model))
     if candidate.manifest is not None:
-        _check_parent(candidate, source, model, run)
+        check_parent(
+            candidate.manifest,
+            source,
+            model,
+            run,
+            next_step="give its Keras model with --model, or the --run-dir of the run that made it",
+        )
     inputs = {
         "model": source.sha256,
         "dataset": source.dataset.digest(),
@@ -109,32 +120,9 @@ def _stated(candidate: Candidate, keras: Path) -> StatedModel:
     Of a bare file, what its metadata says stands for what its model takes, unless the model says
     it itself: the reference gate notices where that is wrong.
     """
-    manifest = candidate.manifest
-    if manifest is None:
-        if (keras.parent / "manifest.json").exists():
-            return StatedModel()
-        image = candidate.described.image
-        return StatedModel(
-            normalization=Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
-        )
-    return StatedModel(
-        labels=manifest.labels.names,
-        normalization=manifest.normalization,
-        logits=manifest.logits,
-        size=(manifest.image.height_px, manifest.image.width_px),
-    )
-
-
-def _check_parent(candidate: Candidate, source: KerasSource, model: Path, run: RunDir) -> None:
-    parent = candidate.manifest.parents.get("model") if candidate.manifest else None
-    if parent != source.sha256:
-        raise BadInput(
-            "this bundle was made from another model",
-            where=str(model),
-            expected=f"model {source.sha256} of {run.root}",
-            got=f"model {parent or 'unknown'}",
-            next_step="give its Keras model with --model, or the --run-dir of the run that made it",
-        )
+    if candidate.manifest is None and (keras.parent / "manifest.json").exists():
+        return StatedModel()
+    return recorded_model(candidate.manifest, candidate.described.image)
 
 
 def _judge_goldens(bundle: Path, candidate: Path, critical: tuple[str, ...] | None) -> Verdict:

@@ -21,7 +21,7 @@ from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.contract.malignancy import proposed_critical
-from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.normalization import Normalization, shared_normalization
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
@@ -174,6 +174,39 @@ def _with_manifest(
         facts=facts,
         adaptations=adaptations(facts, change),
     )
+
+
+def recorded_model(manifest: BundleManifest | None, image: ImageContract) -> StatedModel:
+    """Return what an exported file says of its Keras model; without a manifest, `image` alone."""
+    if manifest is None:
+        return StatedModel(
+            normalization=Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
+        )
+    return StatedModel(
+        labels=manifest.labels.names,
+        normalization=manifest.normalization,
+        logits=manifest.logits,
+        size=(manifest.image.height_px, manifest.image.width_px),
+    )
+
+
+def check_parent(
+    manifest: BundleManifest, source: KerasSource, bundle: Path, run: RunDir, *, next_step: str
+) -> None:
+    """Compare the model a bundle was made from with the one at hand.
+
+    Raises:
+        BadInput: it is another one; `next_step` says how to give the right one.
+    """
+    parent = manifest.parents.get("model")
+    if parent != source.sha256:
+        raise BadInput(
+            "this bundle was made from another model",
+            where=str(bundle),
+            expected=f"model {source.sha256} of {run.root}",
+            got=f"model {parent or 'unknown'}",
+            next_step=next_step,
+        )
 
 
 def _labels(stated: StatedModel, dataset: DatasetManifest, where: str) -> Labels:
