@@ -11,10 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from pydantic import Field
 
 from pipeline.classifier.open import open_classifier
-from pipeline.classifier.requirements import Adaptation
 from pipeline.classifier.spec import ClassifierSpec, spec_of_image
 from pipeline.contract.base import Frozen
 from pipeline.contract.image import ImageContract
@@ -23,6 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.export import convert as exporter
 from pipeline.imaging.keras_input import keras_input
 from pipeline.progress import Report
+from tests.classifier.questions import AllOpened, Conversion, Opened, Pairs, Rows, Specs
 
 SIZE = 32
 
@@ -331,29 +330,6 @@ def _hostile(folder: Path) -> None:
     shutil.rmtree(cut / "variables")
 
 
-class Specs(Frozen):
-    """List models to open, by a name for each."""
-
-    specs: dict[str, ClassifierSpec]
-    pixels: str
-
-
-class Opened(Frozen):
-    """Hold what a model answers for the pixels, or why it was refused."""
-
-    probabilities: tuple[tuple[float, ...], ...] = ()
-    adaptations: tuple[Adaptation, ...] = ()
-    error: dict[str, Any] = Field(default_factory=dict)
-    random_operators: int = 0
-    converted_shape: tuple[int, ...] = ()
-
-
-class AllOpened(Frozen):
-    """Hold what became of each."""
-
-    models: dict[str, Opened]
-
-
 def open_child(request: Specs, report: Report) -> AllOpened:
     """Open each model, ask it, and take its function for conversion."""
     return AllOpened(models={name: _opened(spec, request) for name, spec in request.specs.items()})
@@ -384,34 +360,12 @@ def resize_all(pixels: Any, spec: ClassifierSpec) -> Any:
     return np.tile(pixels, (1, 4, 4, 1))[:, :height, :width]
 
 
-class Pairs(Frozen):
-    """Name a `.keras` file and pixels, to be asked by plain Keras."""
-
-    model: str
-    pixels: str
-    mean: float
-    std: float
-
-
-class Rows(Frozen):
-    """Hold one row for each image."""
-
-    rows: tuple[tuple[float, ...], ...]
-
-
 def plain_keras_child(request: Pairs, report: Report) -> Rows:
     """Answer as Keras itself does, by `model.predict`."""
     model = keras.models.load_model(request.model, compile=False)
     values = (np.load(request.pixels).astype(np.float32) - request.mean) / request.std
     rows = model.predict(values, verbose=0)
     return Rows(rows=tuple(tuple(map(float, row)) for row in rows))
-
-
-class Conversion(Frozen):
-    """Name a `.keras` file that takes pixels of 32 x 32, and the float TFLite file to write."""
-
-    model: str
-    out: str
 
 
 def convert_child(request: Conversion, report: Report) -> Rows:

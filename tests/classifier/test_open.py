@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import Field
 
 from pipeline.child import ask_child
-from pipeline.classifier.requirements import Adaptation
 from pipeline.classifier.spec import ClassifierSpec, model_sha256
-from pipeline.contract.base import Frozen
 from pipeline.contract.image import ImageContract
 from pipeline.contract.normalization import Normalization, NormalizationName
+from tests.classifier.questions import AllOpened, Conversion, Opened, Pairs, Rows, Specs
 
 pytestmark = pytest.mark.slow
 
@@ -70,39 +68,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "lambda.h5": ({}, "carries code", ""),
     "py_function": ({}, "not let in", ""),
 }
-
-
-class Specs(Frozen):
-    specs: dict[str, ClassifierSpec]
-    pixels: str
-
-
-class Opened(Frozen):
-    probabilities: tuple[tuple[float, ...], ...] = ()
-    adaptations: tuple[Adaptation, ...] = ()
-    error: dict[str, Any] = Field(default_factory=dict)
-    random_operators: int = 0
-    converted_shape: tuple[int, ...] = ()
-
-
-class AllOpened(Frozen):
-    models: dict[str, Opened]
-
-
-class Pairs(Frozen):
-    model: str
-    pixels: str
-    mean: float
-    std: float
-
-
-class Rows(Frozen):
-    rows: tuple[tuple[float, ...], ...]
-
-
-class Conversion(Frozen):
-    model: str
-    out: str
 
 
 @pytest.fixture(scope="session")
