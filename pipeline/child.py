@@ -18,12 +18,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic import ValidationError
-
-from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_json
 from pipeline.errors import EnvironmentProblem, PipelineError, from_dict
-from pipeline.process import Log, check_ended_well, open_log, read_result, run_process
+from pipeline.process import (
+    Log,
+    check_ended_well,
+    open_log,
+    read_answer,
+    read_result,
+    run_process,
+)
 from pipeline.progress import ProgressEvent, Report, silent
 
 ChildFunction = Callable[[Any, Report], Frozen]
@@ -75,15 +80,7 @@ def ask_child(
             timeout_s=timeout_s,
         )
         result = _result(target, work, code, sha256_json(asked), child_log)
-        try:
-            return answer.model_validate(result)
-        except ValidationError as error:
-            raise EnvironmentProblem(
-                f"{target} left an answer of another form",
-                where=str(child_log.path),
-                expected=answer.__name__,
-                got=first_problem(error),
-            ) from error
+        return read_answer(target, result, answer, child_log)
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:

@@ -17,13 +17,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
+from pydantic import ValidationError
+
+from pipeline.contract.base import Frozen, first_problem
 from pipeline.errors import EnvironmentProblem
 from pipeline.progress import ProgressEvent, Report, silenced_by_failure, silent
 
 # Raises ValueError, KeyError or TypeError for a line that is no event.
 ReadEvent = Callable[[str], ProgressEvent]
+
+A = TypeVar("A", bound=Frozen)
 
 _LOG_TAIL_CHARS = 1500
 _READER_END_S = 5.0
@@ -156,6 +161,23 @@ def read_result(path: Path) -> dict[str, Any]:
         # Whoever asked checks what must be in it.
         return {}
     return result if isinstance(result, dict) else {}
+
+
+def read_answer(name: str, value: Any, form: type[A], log: Log) -> A:
+    """Return what a program answered, in the form that was asked for.
+
+    Raises:
+        EnvironmentProblem: it has another form.
+    """
+    try:
+        return form.model_validate(value)
+    except ValidationError as error:
+        raise EnvironmentProblem(
+            f"{name} left an answer of another form",
+            where=str(log.path),
+            expected=form.__name__,
+            got=first_problem(error),
+        ) from error
 
 
 def _pump(stream: IO[bytes], log: Log, read_event: ReadEvent, report: Report) -> None:

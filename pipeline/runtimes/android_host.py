@@ -15,13 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.base import Frozen
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.errors import BadInput, EnvironmentProblem
-from pipeline.process import Log, check_ended_well, open_log, read_result, run_process
+from pipeline.process import (
+    Log,
+    check_ended_well,
+    open_log,
+    read_answer,
+    read_result,
+    run_process,
+)
 from pipeline.progress import ProgressEvent, Report
 from pipeline.runtimes.interface import Answers, Identity, InferenceRequest, RuntimeDescription
 
@@ -266,15 +273,7 @@ def _read(path: Path, code: int, log: Log, request: InferenceRequest) -> HostAns
         raise EnvironmentProblem(
             f"{_NAME} ended well but left no answers", where=str(log.path), got=log.tail()
         )
-    try:
-        return HostAnswers.model_validate(result)
-    except ValidationError as error:
-        raise EnvironmentProblem(
-            f"{_NAME} left an answer of another form",
-            where=str(log.path),
-            expected=HostAnswers.__name__,
-            got=first_problem(error),
-        ) from error
+    return read_answer(_NAME, result, HostAnswers, log)
 
 
 def _check_answers(found: HostAnswers, request: InferenceRequest) -> None:
