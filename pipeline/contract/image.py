@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from pipeline.contract.base import Frozen
+from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.hashing import sha256_json
+from pipeline.errors import BadInput
 
 # Of one side of a model's input; which sizes in between a network takes is the network's to say.
 MIN_SIZE_PX = 8
@@ -62,3 +63,21 @@ class ImageContract(Frozen):
     def float_range(self) -> tuple[float, float]:
         """Return the smallest and largest value of a float32 input."""
         return ((0.0 - self.mean) / self.std, (255.0 - self.mean) / self.std)
+
+
+def image_of_model(
+    height_px: int, width_px: int, mean: float, std: float, *, where: str
+) -> ImageContract:
+    """Return the contract of a model's input, by what the model or its file says of it.
+
+    Raises:
+        BadInput: no contract has such a size, mean or std; `where` names the model.
+    """
+    try:
+        return ImageContract(height_px=height_px, width_px=width_px, mean=mean, std=std)
+    except ValidationError as error:
+        raise BadInput(
+            "the model's input does not fit the image contract",
+            where=where,
+            got=first_problem(error),
+        ) from error

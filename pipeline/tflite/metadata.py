@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
-from pipeline.contract.image import ImageContract
+from pipeline.contract.image import ImageContract, image_of_model
 from pipeline.contract.labels import Labels
 from pipeline.errors import BadInput
 from pipeline.tflite.flatbuffer import Guarded, Model, metadata_bytes, read_file, text, unpack
@@ -178,16 +178,7 @@ def image_contract(graph: Graph, metadata: ModelMetadata | None, *, where: str) 
             where=where,
             got=f"mean {about.mean}, std {about.std}",
         )
-    try:
-        return ImageContract(
-            height_px=shape[1], width_px=shape[2], mean=about.mean[0], std=about.std[0]
-        )
-    except ValidationError as error:
-        raise BadInput(
-            "the model's input does not fit the image contract",
-            where=where,
-            got=first_problem(error),
-        ) from error
+    return image_of_model(shape[1], shape[2], about.mean[0], about.std[0], where=where)
 
 
 def _input(tensor: Any, schema: Any) -> InputMetadata:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pipeline.classifier.facts import ModelFacts
 from pipeline.classifier.inspect import inspect_model
 from pipeline.classifier.requirements import (
@@ -16,9 +14,8 @@ from pipeline.classifier.requirements import (
     output_change,
 )
 from pipeline.classifier.spec import ClassifierSpec, model_sha256
-from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.contract.image import ImageContract
+from pipeline.contract.image import ImageContract, image_of_model
 from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.contract.malignancy import proposed_critical
 from pipeline.contract.manifest import BundleManifest, ModelManifest
@@ -260,11 +257,4 @@ def _image(
     The exporter puts what the model takes beyond that into the graph.
     """
     fed = shared_normalization(normalization)
-    try:
-        return ImageContract(height_px=height_px, width_px=width_px, mean=fed.mean, std=fed.std)
-    except ValidationError as error:
-        raise BadInput(
-            "the model's input does not fit the image contract",
-            where=where,
-            got=first_problem(error),
-        ) from error
+    return image_of_model(height_px, width_px, fed.mean, fed.std, where=where)
