@@ -27,6 +27,9 @@ def _known_layout(name: str) -> str:
     return name
 
 
+_LIMITS = Thresholds()
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 LayoutName = Annotated[str, AfterValidator(_known_layout)]
 
 
@@ -112,17 +115,17 @@ class ExportConfig(Frozen):
 
 
 class ParityConfig(Frozen):
-    """Say how far a file may be from Keras."""
+    """Say how far a file may be from Keras, in the words of the options; see `Thresholds`."""
 
-    tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
-    min_agreement: float = Field(default=0.95, ge=0.0, le=1.0)
-    balanced_tolerance: float = Field(default=0.02, ge=0.0, le=1.0)
-    critical_tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
-    max_mean_difference: float = Field(default=0.10, ge=0.0, le=1.0)
-    min_images: int = Field(default=50, ge=1)
-    min_critical_images: int = Field(default=20, ge=1)
-    min_reference_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
-    accept_weak_reference: bool = False
+    tolerance: Share = _LIMITS.accuracy_tolerance
+    min_agreement: Share = _LIMITS.min_top1_agreement
+    balanced_tolerance: Share = _LIMITS.balanced_accuracy_tolerance
+    critical_tolerance: Share = _LIMITS.critical_recall_tolerance
+    max_mean_difference: Share = _LIMITS.max_mean_probability_difference
+    min_images: Count = _LIMITS.min_images
+    min_critical_images: Count = _LIMITS.min_critical_images
+    min_reference_accuracy: Share | None = _LIMITS.min_reference_accuracy
+    accept_weak_reference: bool = _LIMITS.accept_weak_reference
 
     def thresholds(self) -> Thresholds:
         """Return the limits of the gates."""
