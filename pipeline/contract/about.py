@@ -31,22 +31,18 @@ class About(Frozen):
 
 def stored_input_range(image: ImageContract, io: Io) -> tuple[float, float]:
     """Return the smallest and largest stored value of an input tensor of this type."""
-    match io:
-        case Io.float32:
-            return image.float_range
-        case Io.uint8:
-            return (0.0, 255.0)
-        case Io.int8:
-            return (-128.0, 127.0)
-        case _:
-            assert_never(io)
+    return _stored_range(io, image.float_range)
 
 
 def stored_output_range(io: Io) -> tuple[float, float]:
     """Return the smallest and largest stored value of an output tensor of probabilities."""
+    return _stored_range(io, (0.0, 1.0))
+
+
+def _stored_range(io: Io, real: tuple[float, float]) -> tuple[float, float]:
     match io:
         case Io.float32:
-            return (0.0, 1.0)
+            return real
         case Io.uint8:
             return (0.0, 255.0)
         case Io.int8:
