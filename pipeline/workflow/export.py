@@ -42,9 +42,10 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
     if (earlier := _published(run.bundle(job.recipe.name), job.recipe, inputs)) is not None:
         return earlier
     # A reference that does not do its job proves nothing, so nothing is built for it.
-    held = hold_reference(job.source, job.thresholds, run, report=report).verdict()
-    if held.checks and not held.passed:
-        return Exported(job.recipe, None, False, False, held, None, reference_advice(held))
+    held = hold_reference(job.source, job.thresholds, run, report=report)
+    refused = held.verdict()
+    if refused.checks and not refused.passed:
+        return Exported(job.recipe, None, False, False, refused, None, reference_advice(refused))
     with staging_dir(run.bundle(job.recipe.name)) as staging:
         # 1. Build.
         built = build(job.build_request(), run, staging, report=report)
@@ -56,6 +57,7 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
             run,
             critical=job.source.labels.critical,
             inputs=inputs,
+            held=held,
             report=report,
         )
         # 3. Publish, or keep aside.

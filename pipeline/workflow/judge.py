@@ -48,6 +48,7 @@ def judge(
     *,
     critical: tuple[str, ...],
     inputs: dict[str, str],
+    held: HeldReference | None = None,
     report: Report = silent,
 ) -> Verdict:
     """Run the reference, structure, numbers and task gates on the validation split.
@@ -61,6 +62,7 @@ def judge(
         run: keeps recordings and logs.
         critical: the labels whose recall is gated one by one.
         inputs: digests of everything the candidate was made from and is judged by.
+        held: the reference, already held to the labels under these thresholds; None asks it.
         report: receives progress.
 
     Raises:
@@ -72,7 +74,8 @@ def judge(
         structure.checks, candidate={"model_sha256": candidate.inspection.sha256}
     )
     if verdict.passed:
-        held = hold_reference(reference, thresholds, run, report=report)
+        if held is None:
+            held = hold_reference(reference, thresholds, run, report=report)
         candidate_recording, _ = record(
             RecordRequest(
                 runtime=RuntimeName.litert,
@@ -134,16 +137,8 @@ def hold_reference(
         EnvironmentProblem: Keras could not run.
     """
     stated = reference.normalization
-    request = RecordRequest(
-        runtime=RuntimeName.keras,
-        model=reference.path,
-        model_sha256=reference.sha256,
-        image=reference.image,
-        labels=reference.labels,
-        dataset=reference.dataset,
-        split=Split.validation,
-        normalization=stated,
-        logits=reference.logits,
+    request = reference.record_request(
+        Split.validation,
         probe_normalizations=tuple(
             other for name in NormalizationName if (other := Normalization.named(name)) != stated
         ),

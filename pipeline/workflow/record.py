@@ -35,23 +35,20 @@ def record_model(
         EnvironmentProblem: the runtime is not installed, or its process died.
     """
     if runtime is RuntimeName.keras:
-        source = keras_source(run, model)
-        file, image, labels, dataset = source.path, source.image, source.labels, source.dataset
+        request = keras_source(run, model).record_request(split, threads=threads)
     elif model is None:
         raise BadInput(f"{runtime} needs a .tflite file or a bundle", next_step="pipeline export")
     else:
         file = tflite_file(model)
         described = described_model(file)
-        image, labels = described.image, described.labels
-        dataset = DatasetManifest.load(run.dataset)
-    request = RecordRequest(
-        runtime=runtime,
-        model=file,
-        model_sha256=hash_model(file),
-        image=image,
-        labels=labels,
-        dataset=dataset,
-        split=split,
-        threads=threads,
-    )
+        request = RecordRequest(
+            runtime=runtime,
+            model=file,
+            model_sha256=hash_model(file),
+            image=described.image,
+            labels=described.labels,
+            dataset=DatasetManifest.load(run.dataset),
+            split=split,
+            threads=threads,
+        )
     return record(request, run, report=report)

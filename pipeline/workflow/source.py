@@ -14,6 +14,7 @@ from pipeline.classifier.requirements import (
     output_change,
 )
 from pipeline.classifier.spec import ClassifierSpec, model_sha256
+from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.image import ImageContract, image_of_model
 from pipeline.contract.labels import ISIC_2019, Labels
@@ -22,6 +23,7 @@ from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.normalization import Normalization, shared_normalization
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
+from pipeline.runtimes.ask import RecordRequest
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,28 @@ class KerasSource:
     logits: bool = False
     facts: ModelFacts | None = None
     adaptations: tuple[Adaptation, ...] = ()
+
+    def record_request(
+        self,
+        split: Split,
+        *,
+        threads: int = 1,
+        probe_normalizations: tuple[Normalization, ...] = (),
+    ) -> RecordRequest:
+        """Return the question what Keras answers on a split."""
+        return RecordRequest(
+            runtime=RuntimeName.keras,
+            model=self.path,
+            model_sha256=self.sha256,
+            image=self.image,
+            labels=self.labels,
+            dataset=self.dataset,
+            split=split,
+            threads=threads,
+            normalization=self.normalization,
+            logits=self.logits,
+            probe_normalizations=probe_normalizations,
+        )
 
     def classifier_spec(self) -> ClassifierSpec:
         """Return how a child process is to open the model."""
