@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, assert_never
 
-from pipeline.classifier.applications import recognise
+from pipeline.classifier.applications import Recognised, recognise
 from pipeline.classifier.facts import (
     LayerFact,
     ModelFacts,
@@ -17,7 +17,7 @@ from pipeline.classifier.hdf5 import read_h5_model
 from pipeline.classifier.keras_archive import read_keras_archive
 from pipeline.classifier.layers import Layer, last_layer, leaves, numbers, read_layers
 from pipeline.classifier.saved_model import inspect_saved_model
-from pipeline.classifier.scaling import AUGMENTATION, IMAGE_OPERATIONS, read_scaling
+from pipeline.classifier.scaling import AUGMENTATION, IMAGE_OPERATIONS, Scaling, read_scaling
 from pipeline.contract.normalization import NormalizationName
 from pipeline.errors import BadInput
 
@@ -95,9 +95,8 @@ def facts_of_config(
     model = read_layers(config)
     all_layers = list(leaves(model))
     inputs = [layer for layer in model.layers if layer.class_name == "InputLayer"]
-    proposal, reason, evidence = _normalization(model)
-    scaling = read_scaling(model)
-    found = recognise(model)
+    scaling, found = read_scaling(model), recognise(model)
+    proposal, reason, evidence = _normalization(scaling, found)
     last = last_layer(model, PASSED)
     outputs = _units(last_layer(model, PASSED | _OF_ONE_WIDTH))
     return ModelFacts(
@@ -127,9 +126,8 @@ def facts_of_config(
 
 
 def _normalization(
-    model: Layer,
+    scaling: Scaling | None, found: Recognised | None
 ) -> tuple[NormalizationName | None, NormalizationReason, tuple[str, ...]]:
-    scaling, found = read_scaling(model), recognise(model)
     if scaling is not None:
         names = tuple(layer.name for layer in scaling.layers)
         return scaling.takes, NormalizationReason.scaling_layers, names

@@ -133,12 +133,13 @@ def _check_operators(meta: Any, functions: dict[str, Any], where: str) -> None:
                     next_step=_NEXT,
                 )
     named = {_text(entry.key) for entry in meta.objects.functions}
+    savers = _saver_nodes(meta)
     called = {
         callee
         for name, nodes in _bodies(meta, functions)
         if name not in saver
         for node in nodes
-        if not (name == "" and _text(node.name) in _saver_nodes(meta))
+        if not (name == "" and _text(node.name) in savers)
         for callee in _callees(node)
     }
     if misused := sorted(saver & (named | called)):
