@@ -15,13 +15,13 @@ from typing import Any, assert_never
 from pydantic import Field
 
 from pipeline.classifier.open import open_classifier
-from pipeline.classifier.spec import ClassifierSpec, model_sha256
+from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
 from pipeline.contract.normalization import ChannelMixing
 from pipeline.contract.recipe import Quantize, Recipe
-from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.errors import EnvironmentProblem
 from pipeline.progress import ProgressEvent, Report
 from pipeline.tflite.edit import name_input_and_output, pack, unpack_whole
 
@@ -65,13 +65,6 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
         EnvironmentProblem: the converter failed.
     """
     spec = request.classifier
-    if (found := model_sha256(spec.path)) != spec.sha256:
-        raise BadInput(
-            "the model file changed while it was being exported",
-            where=str(spec.path),
-            expected=f"sha256 {spec.sha256}",
-            got=f"sha256 {found}",
-        )
     steps = _Steps(report, total=4)
     steps.begin("load the model")
     classifier = open_classifier(spec)
