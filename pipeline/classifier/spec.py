@@ -54,11 +54,10 @@ def spec_of_image(path: Path, image: ImageContract, classes: int) -> ClassifierS
     Raises:
         OSError: the model cannot be read.
     """
-    normalization = Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
     return ClassifierSpec(
         path=path,
         sha256=model_sha256(path),
         image=image,
-        normalization=normalization,
+        normalization=Normalization.of_image(image),
         classes=classes,
     )

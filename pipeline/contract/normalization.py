@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 from pydantic import Field, model_validator
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.image import ImageContract
 from pipeline.contract.normalization_name import NormalizationName as NormalizationName
 
 _Three = tuple[float, float, float]
@@ -49,6 +50,11 @@ class Normalization(Frozen):
                 return cls(channels="BGR", mean=(103.939, 116.779, 123.68), std=(1.0,) * 3)
             case _:
                 assert_never(name)
+
+    @classmethod
+    def of_image(cls, image: ImageContract) -> Normalization:
+        """Return that of a model which takes exactly what the image contract feeds."""
+        return cls(mean=(image.mean,) * 3, std=(image.std,) * 3)
 
     @property
     def name(self) -> NormalizationName | None:

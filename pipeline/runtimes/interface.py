@@ -62,7 +62,7 @@ class InferenceRequest(Frozen):
         """Return what a Keras model takes."""
         if self.normalization is not None:
             return self.normalization
-        return Normalization(mean=(self.image.mean,) * 3, std=(self.image.std,) * 3)
+        return Normalization.of_image(self.image)
 
 
 @dataclass(frozen=True)

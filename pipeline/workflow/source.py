@@ -169,7 +169,7 @@ def _with_manifest(
 ) -> KerasSource:
     manifest.check_files(path.parent)
     image, labels = manifest.image, manifest.labels
-    normalization = Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
+    normalization = Normalization.of_image(image)
     for option, asked, own in (
         ("--labels", stated.labels, labels.names),
         ("--normalization", stated.normalization, normalization),
@@ -200,9 +200,7 @@ def _with_manifest(
 def recorded_model(manifest: BundleManifest | None, image: ImageContract) -> StatedModel:
     """Return what an exported file says of its Keras model; without a manifest, `image` alone."""
     if manifest is None:
-        return StatedModel(
-            normalization=Normalization(mean=(image.mean,) * 3, std=(image.std,) * 3)
-        )
+        return StatedModel(normalization=Normalization.of_image(image))
     return StatedModel(
         labels=manifest.labels.names,
         normalization=manifest.normalization,
