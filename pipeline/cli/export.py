@@ -41,7 +41,7 @@ from pipeline.cli.stated import (
     StdOption,
     stated_model,
 )
-from pipeline.contract.choices import Io, Quantize, Repair, default_io
+from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
 
 if TYPE_CHECKING:
     from pipeline.contract.recipe import Recipe
@@ -117,7 +117,7 @@ def export(
     accept_weak_reference: AcceptWeakOption = False,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
-    ] = "2.16.0",
+    ] = DEFAULT_RUNTIME,
     model_version: Annotated[
         str | None,
         typer.Option(help="The model's own version, for the metadata; from its hash by default."),

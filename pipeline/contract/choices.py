@@ -8,6 +8,9 @@ from typing import Self
 # Earlier releases called float32 so; their recipes and manifests still load.
 QUANTIZE_ALIASES = {"none": "float32"}
 
+# The oldest TFLite runtime that must load a file, where nobody names another.
+DEFAULT_RUNTIME = "2.16.0"
+
 
 class Quantize(StrEnum):
     """Name how weights and activations are stored; `none` is read as `float32`."""

@@ -241,7 +241,7 @@ def _quantized(
             request.model_copy(update={"out": str(unfinished)}),
             QuantizeAnswer,
             report=report,
-            log=run.logs / f"quantize-{request.recipe.name}.log",
+            log=run.log(f"quantize-{request.recipe.name}"),
         )
         # The answer first: a file in the cache has one.
         answer.save(answer_file)

@@ -88,7 +88,7 @@ def train(
             ),
             TrainAnswer,
             report=report,
-            log=run.logs / "train.log",
+            log=run.log("train"),
         )
         manifest = ModelManifest(
             versions=versions,

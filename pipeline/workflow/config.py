@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
-from pipeline.contract.choices import Io, Quantize, Repair, default_io
+from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
 from pipeline.contract.image import MAX_SIZE_PX, MIN_SIZE_PX, ImageContract
 from pipeline.contract.recipe import Recipe
 from pipeline.data.choices import OnBad
@@ -94,7 +94,7 @@ class ExportConfig(Frozen):
     io: Io | None = Field(default=None, description="of int8; None means uint8")
     representative_count: int = Field(default=200, ge=1)
     repair: Repair = Repair.auto
-    min_runtime: str = "2.16.0"
+    min_runtime: str = DEFAULT_RUNTIME
     unsure_below: float | None = None
     thresholds: dict[str, float] = Field(default_factory=dict)
 

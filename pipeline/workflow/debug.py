@@ -90,7 +90,7 @@ def debug_model(
         request,
         LayerErrorsAnswer,
         report=report,
-        log=run.logs / "debug.log",
+        log=run.log("debug"),
     )
     found = DebugReport(
         model=str(model),

@@ -80,7 +80,7 @@ def _publish(
 ) -> Exported:
     manifest, name = built.manifest, job.recipe.name
     if verdict.passed:
-        log = run.logs / f"goldens-{name}.log"
+        log = run.log(f"goldens-{name}")
         goldens = make_goldens(built.folder, manifest, photos, log=log, report=report)
         manifest = manifest.model_copy(update={"files": {**manifest.files, **goldens}})
     manifest.save(built.folder / MANIFEST_FILE)

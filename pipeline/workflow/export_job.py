@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.contract.choices import DEFAULT_RUNTIME
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.recipe import Recipe
@@ -15,8 +16,6 @@ from pipeline.export.golden_photos import GoldenPhoto
 from pipeline.export.metadata_writer import about_classifier
 from pipeline.parity.thresholds import Thresholds
 from pipeline.workflow.source import KerasSource
-
-DEFAULT_RUNTIME = "2.16.0"
 
 
 @dataclass(frozen=True)
