@@ -10,6 +10,7 @@ import h5py
 import pytest
 
 from pipeline.classifier.requirements import Adaptation
+from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.normalization import Normalization, NormalizationName
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
@@ -96,6 +97,11 @@ def test_what_is_stated_counts(run: RunDir, tmp_path: Path) -> None:
     assert (source.image.height_px, source.image.width_px) == (32, 64)
     assert source.adaptations == (Adaptation.softmax_added,)
     assert source.classifier_spec().logits
+    # What `record` and the gates ask Keras is the same question.
+    asked = source.record_request(Split.test, threads=2)
+    assert (asked.runtime, asked.split, asked.threads) == (RuntimeName.keras, Split.test, 2)
+    assert (asked.model, asked.model_sha256) == (path, source.sha256)
+    assert (asked.normalization, asked.logits) == (TF, True)
 
 
 def test_malignancies_and_the_datasets_critical_classes_are_proposed(
