@@ -23,6 +23,7 @@ from pipeline.runtimes.child_runtime import ChildRequest
 from pipeline.runtimes.interface import ImageFile, InferenceRequest
 from pipeline.runtimes.latency import choose, single_latencies_ms
 from tests.export.samples import IMAGE, LABELS, samples
+from tests.platforms import needs_tflite_support
 
 
 class Slow:
@@ -98,7 +99,7 @@ def test_which_images_are_timed_is_fixed_and_never_more_than_there_are() -> None
     [
         (RuntimeName.keras, "good"),
         (RuntimeName.litert, "float32"),
-        (RuntimeName.task_library, "float32"),
+        pytest.param(RuntimeName.task_library, "float32", marks=needs_tflite_support),
         (RuntimeName.mediapipe, "float32"),
     ],
 )
