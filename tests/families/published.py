@@ -26,6 +26,8 @@ from tests.families.table import DOCUMENT, replace_table
 KINDS = (Quantize.float16, Quantize.int8)
 # Other lesions than those the networks were trained on; a class needs 20 in its validation part.
 _PER_CLASS, _SEED = 160, 11
+# Published, failed, refused, inconclusive: what a model comes to; others are the machine's.
+_ANSWERS = (0, 1, 2, 4)
 _HEADER = (
     "| family | stated | Keras | float16 | agreement | int8 | agreement | mean difference | "
     "accuracy | size |\n|---|---|--:|---|--:|---|--:|--:|--:|--:|\n"
@@ -86,6 +88,8 @@ def published(family: Family, quantize: Quantize, folder: Path) -> Published:
         *("--normalization", str(family.normalization), "--labels", ",".join(CLASSES)),
         *("--run-dir", str(run)),
     )
+    if code not in _ANSWERS:
+        raise RuntimeError(f"{family.name} as {quantize}: {answer.get('error')}")
     found = _read(family, quantize, code, answer, time.monotonic() - start)
     found.save(kept)
     return found
