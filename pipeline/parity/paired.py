@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import JsonValue
 
 from pipeline.parity.statistics import mcnemar_exact
 
@@ -76,6 +77,14 @@ class PairedShares:
     def mcnemar_exact_p(self) -> float:
         """Return the two-sided p-value of the exact McNemar test, 0 to 1."""
         return mcnemar_exact(self.only_reference_right, self.only_candidate_right)
+
+    def counts(self) -> dict[str, JsonValue]:
+        """Return the counts and the p-value, as evidence records them."""
+        return {
+            "only_reference_right": self.only_reference_right,
+            "only_candidate_right": self.only_candidate_right,
+            "mcnemar_exact_p": self.mcnemar_exact_p(),
+        }
 
 
 def score_interval_95(lost: Counts, gained: Counts, images: Counts) -> tuple[Floats, Floats]:

@@ -14,7 +14,6 @@ from pipeline.parity.paired import (
 )
 from pipeline.parity.statistics import mcnemar_exact
 
-
 Z = 1.959964
 
 
