@@ -50,7 +50,6 @@ def paired_evidence(shares: PairedShares, margin: float) -> dict[str, Data]:
     discordant = (shares.only_reference_right + shares.only_candidate_right + 1) / (
         shares.images + 2
     )
-    if_equal = _images_if_equal(discordant, margin)
     as_observed = _images_for(
         shares.discordant_share - shares.difference**2, margin + shares.difference
     )
@@ -59,7 +58,7 @@ def paired_evidence(shares: PairedShares, margin: float) -> dict[str, Data]:
         outcome_of_interval(interval, -margin),
         margin,
         shares.images,
-        if_equal,
+        images_if_equal(discordant, margin),
         as_observed,
     )
 
@@ -111,6 +110,29 @@ def images_for_share(share: float, limit: float) -> int | None:
     return _rounded_up(error**2, share - limit)
 
 
+def images_if_equal(discordant: float, margin: float) -> int | None:
+    """Return how many images pass a candidate as good as its reference, at this power.
+
+    The number of the formula, raised until the test itself passes often enough in simulated sets:
+    where few images are discordant the formula asks for too few. None where no number does.
+
+    Args:
+        discordant: the share of images on which only one side is right, 0 to 1.
+        margin: the largest drop that is no loss, 0 to 1.
+    """
+    images = _images_for(discordant, margin)
+    random = np.random.default_rng(SEED)
+    while images is not None and images <= _MOST_IMAGES:
+        half = discordant / 2
+        lost, gained, _ = random.multinomial(images, [half, half, 1 - discordant], _SIMULATED).T
+        limit = np.full(_SIMULATED, -margin)
+        passed = score_statistic(lost, gained, np.full(_SIMULATED, images), limit) >= Z_ALPHA
+        if passed.mean() >= POWER:
+            return images
+        images = math.ceil(images * 1.05)
+    return None
+
+
 def _evidence(
     difference: Data,
     outcome: Outcome,
@@ -145,25 +167,6 @@ def _rounded_up(error: float, distance: float) -> int | None:
     if abs(distance) <= _ROUNDING or error > _MOST_IMAGES * distance**2:
         return None
     return max(1, math.ceil(error / distance**2))
-
-
-def _images_if_equal(discordant: float, margin: float) -> int | None:
-    """Return how many images pass candidates as good as their reference, at this power.
-
-    The formula's number, raised until the test itself passes often enough in simulated samples:
-    where few images are discordant the formula asks for too few.
-    """
-    images = _images_for(discordant, margin)
-    random = np.random.default_rng(SEED)
-    while images is not None and images <= _MOST_IMAGES:
-        half = discordant / 2
-        lost, gained, _ = random.multinomial(images, [half, half, 1 - discordant], _SIMULATED).T
-        limit = np.full(_SIMULATED, -margin)
-        passed = score_statistic(lost, gained, np.full(_SIMULATED, images), limit) >= Z_ALPHA
-        if passed.mean() >= POWER:
-            return images
-        images = math.ceil(images * 1.05)
-    return None
 
 
 def lost_and_gained(by_class: Iterable[Data]) -> tuple[Counts, Counts, Counts]:
