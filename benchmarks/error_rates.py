@@ -30,7 +30,7 @@ from pipeline.parity.thresholds import Thresholds
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 START, END = "<!-- benchmarks.error_rates -->", "<!-- end -->"
 LIMITS = Thresholds()
-# Fewer than `parity` draws: its 10,000 would take hours, and change a bound by a tenth of its width.
+# Fewer than `parity` draws: its 10,000 would take an hour, and hardly move a bound.
 RESAMPLES = 1000
 _ROUNDING = 1e-12
 
