@@ -54,8 +54,15 @@ def drawn(
 
 def strict(lost: Counts, gained: Counts, images: int, margin: float) -> tuple[Flags, Flags]:
     """Return for each set whether `--strict` passes it, and whether it fails it."""
-    low, high = score_interval_95(lost, gained, np.full(lost.shape, images))
-    return low >= -margin - _ROUNDING, high < -margin - _ROUNDING
+    tables, which = _distinct(lost, gained)
+    low, high = score_interval_95(*tables, np.array(images))
+    return (low >= -margin - _ROUNDING)[which], (high < -margin - _ROUNDING)[which]
+
+
+def _distinct(lost: Counts, gained: Counts) -> tuple[Counts, Counts]:
+    """Return the distinct pairs of counts, (2, tables), and which of them each set has."""
+    tables, which = np.unique(np.stack([lost, gained]), axis=1, return_inverse=True)
+    return tables, which.ravel()
 
 
 def recall_passes(lost: Counts, gained: Counts, images: int, margin: float) -> Flags:
@@ -66,11 +73,9 @@ def recall_passes(lost: Counts, gained: Counts, images: int, margin: float) -> F
 def accuracy_passes(lost: Counts, gained: Counts, images: int, margin: float) -> Flags:
     """Return for each set whether the estimate of an accuracy passes, as a lucky gain does."""
     within = np.abs(lost - gained) / images <= max(margin, 1 / images)
-    lucky = [
-        bool(g > k and mcnemar_exact(int(k), int(g)) >= 0.05)
-        for k, g in zip(lost, gained, strict=True)
-    ]
-    return np.asarray(within | lucky)
+    tables, which = _distinct(lost, gained)
+    lucky = np.array([bool(g > k and mcnemar_exact(int(k), int(g)) >= 0.05) for k, g in tables.T])
+    return np.asarray(within | lucky[which])
 
 
 def newcombe_95(both: Counts, lost: Counts, gained: Counts, images: int) -> tuple[Floats, Floats]:

@@ -40,6 +40,16 @@ class PairedShares:
     only_reference_right: int
     only_candidate_right: int
 
+    def __post_init__(self) -> None:
+        """Refuse counts that no set of images has.
+
+        Raises:
+            ValueError: a count is negative, or more images differ than there are.
+        """
+        lost, gained = self.only_reference_right, self.only_candidate_right
+        if self.images < 1 or min(lost, gained) < 0 or lost + gained > self.images:
+            raise ValueError(f"{lost} lost and {gained} gained of {self.images} images")
+
     @classmethod
     def of(cls, reference_right: Flags, candidate_right: Flags) -> Self:
         """Count two bool arrays of the same images, (n,) each, n at least 1.
@@ -104,7 +114,9 @@ def score_interval_95(lost: Counts, gained: Counts, images: Counts) -> tuple[Flo
     Source: Tango 1998, Equivalence test and confidence interval for the difference in proportions
     for the paired-sample design, Statistics in Medicine 17(8), 891-908.
     """
-    return _lower(lost, gained, images), -_lower(gained, lost, images)
+    # The upper bound is minus the lower one of the two sides swapped.
+    low, high = _lower(np.stack([lost, gained]), np.stack([gained, lost]), images)
+    return low, -high
 
 
 def score_statistic(lost: Counts, gained: Counts, images: Counts, difference: Floats) -> Floats:
@@ -160,6 +172,9 @@ def balanced_difference_95(
         seed: of the draws; the same seed and counts give the same interval.
         resamples: how often each class is drawn.
 
+    Raises:
+        ValueError: there are no classes, or more images differ than there are.
+
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13; the added
     images follow Agresti & Min 2005, Simple improved confidence intervals for comparing matched
     proportions, Statistics in Medicine 24(5), 729-740.
@@ -168,11 +183,16 @@ def balanced_difference_95(
         # The same draws for either side, so that swapping the two mirrors the interval.
         low, high = balanced_difference_95(images, gained, lost, seed=seed, resamples=resamples)
         return -high, -low
+    _check_counts(images, lost + gained)
+    _check_counts(images, np.minimum(lost, gained))
     smooth = images + 2
     shares = np.stack([(lost + 1) / smooth, (gained + 1) / smooth], axis=1)
     drawn = _drawn(images, shares, seed, resamples)
     differences = (drawn[:, :, 1] - drawn[:, :, 0]) / images
     low, high = np.quantile(differences.mean(axis=1), [ALPHA, 1 - ALPHA])
+    if gained.tolist() == lost.tolist():
+        half = float(high - low) / 2
+        return -half, half
     observed = float(((gained - lost) / images).mean())
     return min(float(low), observed), max(float(high), observed)
 
@@ -190,12 +210,21 @@ def balanced_accuracy_95(
         right: int64 (classes,), images answered right.
         seed: of the draws.
         resamples: how often each class is drawn.
+
+    Raises:
+        ValueError: there are no classes, or more images are right than there are.
     """
+    _check_counts(images, right)
     shares = ((right + 1) / (images + 2))[:, None]
     recalls = _drawn(images, shares, seed, resamples)[:, :, 0] / images
     low, high = np.quantile(recalls.mean(axis=1), [ALPHA, 1 - ALPHA])
     observed = float((right / images).mean())
     return min(float(low), observed), max(float(high), observed)
+
+
+def _check_counts(images: Counts, part: Counts) -> None:
+    if not images.size or (images < 1).any() or (part < 0).any() or (part > images).any():
+        raise ValueError(f"{part.tolist()} of {images.tolist()} images are no counts")
 
 
 def _drawn(images: Counts, shares: Floats, seed: int, resamples: int) -> Counts:
