@@ -113,10 +113,10 @@ def test_pairs_are_counted_by_who_alone_is_right() -> None:
 
 @pytest.mark.parametrize("table", [(0, 0, 0), (5, 3, 3), (5, -1, 0), (5, 0, -1)])
 def test_impossible_counts_are_refused(table: tuple[int, int, int]) -> None:
+    images, lost, gained = table
     with pytest.raises(ValueError, match="images"):
-        PairedShares(*table)
+        PairedShares(images, lost, gained)
     with pytest.raises(ValueError, match="no counts"):
-        images, lost, gained = table
         balanced_difference_95(counts(9, images), counts(0, lost), counts(0, gained))
     with pytest.raises(ValueError, match="no counts"):
         balanced_difference_95(counts(), counts(), counts())
