@@ -16,6 +16,7 @@ from pipeline.cli.limits import (
     MinCriticalImagesOption,
     MinImagesOption,
     MinReferenceAccuracyOption,
+    StrictOption,
     thresholds_of,
 )
 from pipeline.cli.options import (
@@ -58,6 +59,7 @@ def parity(
     min_critical_images: MinCriticalImagesOption = None,
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
+    strict: StrictOption = False,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
@@ -89,6 +91,7 @@ def parity(
             min_critical_images=min_critical_images,
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
+            strict=strict,
         )
     named = None if critical is None else tuple(critical)
     if model is not None and reference is None and candidate is None:
