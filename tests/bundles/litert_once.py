@@ -28,7 +28,10 @@ def _structure_once(candidate: Candidate, *, log: Path | None = None) -> Structu
 
 
 def _answers_once(request: InferenceRequest, **options: Any) -> Answers:
-    key = (request.image.digest(), *map(sha256_file, (request.model, *(i.path for i in request.images))))
+    key = (
+        request.image.digest(),
+        *map(sha256_file, (request.model, *(i.path for i in request.images))),
+    )
     if key not in _answers:
         _answers[key] = _ask(request, **options)
     return _answers[key]

@@ -18,7 +18,7 @@ from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.bundle_files import is_plain_name
 from pipeline.parity.comparison import expect
 from pipeline.workflow.verify import verify
-from tests.bundles.broken import BUNDLE, OTHER_MODEL, Case, cases, can_link
+from tests.bundles.broken import BUNDLE, OTHER_MODEL, Case, can_link, cases
 from tests.bundles.litert_once import litert_once as litert_once
 from tests.commands import Call
 
