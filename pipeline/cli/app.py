@@ -20,6 +20,7 @@ from pipeline.cli import (
     report,
     run,
     train,
+    verify,
 )
 from pipeline.cli.output import Boundary
 
@@ -58,6 +59,7 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)
+app.command("verify")(verify.verify)
 app.command("record")(record.record)
 app.add_typer(android.app, name="android")
 app.command("inspect")(inspect.inspect)

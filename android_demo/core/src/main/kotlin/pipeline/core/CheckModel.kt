@@ -9,6 +9,27 @@ import kotlin.system.exitProcess
 class FolderFiles(private val root: File) : FileStore {
     override fun list(folder: String): List<String> = (if (folder.isEmpty()) root else File(root, folder)).list()?.sorted().orEmpty()
 
+    override fun all(): List<String> {
+        val found = mutableListOf<String>()
+        val special = mutableListOf<String>()
+        fun walk(folder: File, prefix: String) {
+            val real = folder.canonicalFile
+            for (name in real.list().orEmpty().sorted()) {
+                val one = File(real, name)
+                when {
+                    // A link's own path is not its canonical one, wherever it leads.
+                    one.canonicalFile != one -> special += prefix + name
+                    one.isDirectory -> walk(one, "$prefix$name/")
+                    one.isFile -> found += prefix + name
+                    else -> special += prefix + name
+                }
+            }
+        }
+        walk(root, "")
+        special.minOrNull()?.let { throw Refusal("The bundle holds what is no plain file: $it.", Reason.SPECIAL_FILES) }
+        return found.sorted()
+    }
+
     override fun read(path: String): ByteArray = whole(path).readBytes()
 
     override fun map(path: String): ByteBuffer {
