@@ -110,7 +110,9 @@ class BundleManifest(Manifest):
     operators allow, `promised_runtime` the one that was asked for. `recipe` names the steps an
     int8 search settled on, `search` what it tried. `decision` says how a device is to speak of
     an answer. `normalization` is what the Keras model itself takes, which `image` need not repeat,
-    and `logits` says that it answers logits: so its model can be asked again.
+    and `logits` says that it answers logits: so its model can be asked again. `reference` says
+    whether the bundle carries what its Keras model answered to the validation split; None in the
+    manifests of earlier releases, whose bundles do not.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
@@ -131,6 +133,7 @@ class BundleManifest(Manifest):
     decision: Decision = Decision()
     normalization: Normalization = Normalization()
     logits: bool = False
+    reference: Literal["included", "left_out"] | None = None
     license: str = "unknown"
 
 

@@ -15,11 +15,12 @@ from pipeline.export.bundle import BuiltBundle, build
 from pipeline.export.golden_photos import GoldenPhoto, user_photos
 from pipeline.export.goldens import make_goldens
 from pipeline.progress import Report, silent
+from pipeline.runtimes.bundle_reference import write_reference
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported, recommendation, reference_advice
-from pipeline.workflow.judge import GATE_REVISION, Candidate, hold_reference, judge
+from pipeline.workflow.judge import GATE_REVISION, Candidate, HeldReference, hold_reference, judge
 from pipeline.workflow.source import KerasSource
 
 
@@ -61,7 +62,7 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
             report=report,
         )
         # 3. Publish, or keep aside.
-        return _publish(built, verdict, photos, job, run, report)
+        return _publish(built, verdict, held, photos, job, run, report)
 
 
 def _candidate(built: BuiltBundle, source: KerasSource) -> Candidate:
@@ -73,12 +74,16 @@ def _candidate(built: BuiltBundle, source: KerasSource) -> Candidate:
 def _publish(
     built: BuiltBundle,
     verdict: Verdict,
+    held: HeldReference,
     photos: Sequence[GoldenPhoto],
     job: ExportJob,
     run: RunDir,
     report: Report,
 ) -> Exported:
     manifest, name = built.manifest, job.recipe.name
+    if job.reference:
+        reference = write_reference(held.recording, built.folder)
+        manifest = manifest.model_copy(update={"files": {**manifest.files, **reference}})
     if verdict.passed:
         log = run.log(f"goldens-{name}")
         goldens = make_goldens(built.folder, manifest, photos, log=log, report=report)

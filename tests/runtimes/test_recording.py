@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import pipeline.runtimes.ask
 from pipeline import imaging, runtimes
 from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.hashing import sha256_file
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.runtimes import child_runtime
@@ -61,6 +62,33 @@ def test_equal_recordings_have_equal_bytes(tmp_path: Path) -> None:
     recording().save(tmp_path / "b.json")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_ids_that_are_hashes_take_a_byte_a_digit(tmp_path: Path) -> None:
+    count = 100
+    ids = np.array([f"{i:064x}" for i in range(count)])
+    recording(count, image_ids=ids).save(tmp_path / "a.json")
+    assert (tmp_path / "a.npz").stat().st_size < count * (64 + 8 + 4 * 3) + 2000
+    loaded = Recording.load(tmp_path / "a.json")
+    assert loaded.image_ids.dtype == ids.dtype
+    np.testing.assert_array_equal(loaded.image_ids, ids)
+
+
+def test_arrays_of_an_earlier_release_are_still_read(tmp_path: Path) -> None:
+    made = recording()
+    with (tmp_path / "a.npz").open("wb") as stream:
+        np.savez(
+            stream,
+            image_ids=made.image_ids,
+            truth=made.truth,
+            probabilities=made.probabilities,
+        )
+    digest = sha256_file(tmp_path / "a.npz")
+    made.facts.model_copy(update={"arrays_sha256": digest}).save(tmp_path / "a.json")
+    loaded = Recording.load(tmp_path / "a.json")
+    np.testing.assert_array_equal(loaded.image_ids, made.image_ids)
+    loaded.without_latency().save(tmp_path / "b.json")
+    assert Recording.load(tmp_path / "b.json").facts.latency_ms_p90 is None
 
 
 def test_changed_arrays_are_refused(tmp_path: Path) -> None:
