@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from pipeline.contract.base import Frozen
 from pipeline.contract.files import write_bytes_atomic
 from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.images import ImageSet
 from pipeline.errors import BadInput
 
 
@@ -156,6 +157,25 @@ class Recording:
             raise BadInput("not a recording", where=str(npz_path), got=str(error)) from error
         recording.check(str(json_path))
         return recording
+
+    def of_images(self, images: ImageSet) -> Recording:
+        """Return the answers to these images alone, as belonging to their dataset.
+
+        Raises:
+            KeyError: an image was not answered.
+        """
+        row_of = {image_id: row for row, image_id in enumerate(self.image_ids.tolist())}
+        rows = np.array([row_of[image_id] for image_id in images.ids], np.int64)
+        ids, truth, probabilities = self.image_ids[rows], self.truth[rows], self.probabilities[rows]
+        facts = self.facts.model_copy(
+            update={
+                "dataset_sha256": images.dataset_sha256,
+                "split": images.split,
+                "count": len(rows),
+                "arrays_sha256": sha256_bytes(_pack(ids, truth, probabilities)),
+            }
+        )
+        return replace(self, facts=facts, image_ids=ids, truth=truth, probabilities=probabilities)
 
     def without_latency(self) -> Recording:
         """Return the same answers as they are the same bytes whenever they are made."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.contract.bundle import MANIFEST_FILE, VERDICT_FILE, load_bundle
+from pipeline.contract.choices import Split
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
@@ -43,7 +45,8 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
     if (earlier := _published(run.bundle(job.recipe.name), job.recipe, inputs)) is not None:
         return earlier
     # A reference that does not do its job proves nothing, so nothing is built for it.
-    held = hold_reference(job.source, job.thresholds, run, report=report)
+    images = images_of_dataset(job.source.dataset, Split.validation)
+    held = hold_reference(job.source, images, job.thresholds, run, report=report)
     refused = held.verdict()
     if refused.checks and not refused.passed:
         return Exported(job.recipe, None, False, False, refused, None, reference_advice(refused))

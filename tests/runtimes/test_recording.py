@@ -13,6 +13,7 @@ import pipeline.runtimes.ask
 from pipeline import imaging, runtimes
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.hashing import sha256_file
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.runtimes import child_runtime
@@ -249,17 +250,21 @@ def test_a_recording_is_made_again_when_what_decides_it_changes(
         model_sha256=hash_model(model),
         image=IMAGE,
         labels=LABELS,
-        dataset=samples().dataset,
-        split=Split.validation,
+        images=images_of_dataset(samples().dataset, Split.validation),
     )
 
     def made_again() -> bool:
         before = len(asked)
-        _, path = record(request, RunDir(tmp_path))
-        assert path.parent == RunDir(tmp_path).recordings
+        recorded = record(request, RunDir(tmp_path))
+        assert recorded.path.parent == RunDir(tmp_path).recordings
+        assert (recorded.origin == "made") == (len(asked) > before)
         return len(asked) > before
 
     assert made_again()
+    assert not made_again()
+    before = len(asked)
+    assert record(request, RunDir(tmp_path), fresh=True).origin == "made"
+    assert len(asked) == before + 1
     assert not made_again()
     for package in versions:
         versions[package] += ".1"

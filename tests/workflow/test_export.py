@@ -67,7 +67,7 @@ def export(
 def source() -> KerasSource:
     made = samples()
     model = made.models["good"]
-    return KerasSource(model, sha256_file(model), IMAGE, NOTHING_CRITICAL, made.dataset)
+    return KerasSource(model, sha256_file(model), IMAGE, NOTHING_CRITICAL, dataset=made.dataset)
 
 
 @pytest.fixture(scope="module")
