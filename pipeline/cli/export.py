@@ -16,6 +16,7 @@ from pipeline.cli.limits import (
     MinCriticalImagesOption,
     MinImagesOption,
     MinReferenceAccuracyOption,
+    StrictOption,
     thresholds_of,
 )
 from pipeline.cli.options import (
@@ -123,6 +124,7 @@ def export(
     min_critical_images: MinCriticalImagesOption = None,
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
+    strict: StrictOption = False,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
     ] = DEFAULT_RUNTIME,
@@ -173,6 +175,7 @@ def export(
             min_critical_images=min_critical_images,
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
+            strict=strict,
         )
         decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
         stated = stated_model(

@@ -26,6 +26,7 @@ from pipeline.cli.limits import (
     MinCriticalImagesOption,
     MinImagesOption,
     MinReferenceAccuracyOption,
+    StrictOption,
     thresholds_of,
 )
 from pipeline.cli.options import (
@@ -80,6 +81,7 @@ def parity(
     min_critical_images: MinCriticalImagesOption = None,
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
+    strict: StrictOption = False,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     run_dir: CacheDirOption = None,
@@ -114,6 +116,7 @@ def parity(
             min_critical_images=min_critical_images,
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
+            strict=strict,
         )
     named = None if critical is None else tuple(critical)
     images = data_source(data, split=split, layout=layout, isic_table=isic_table, on_bad=on_bad)

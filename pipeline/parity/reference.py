@@ -18,6 +18,7 @@ from pipeline.contract.normalization import Normalization
 from pipeline.contract.verdict import Check, Data, Gate
 from pipeline.metrics import confusion_matrix
 from pipeline.parity.comparison import compare, not_measured
+from pipeline.parity.paired import Flags
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 from pipeline.runtimes.recording import Recording
@@ -139,20 +140,26 @@ def _compared(reference: Recording, other: OtherConvention) -> dict[str, Any]:
     truth = reference.truth[rows]
     before = reference.probabilities[rows].argmax(axis=1) == truth
     after = other.chosen[kept] == truth
-    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
-    p = mcnemar_exact(lost, gained)
-    count = len(rows)
+    count, changed = len(rows), _changed(before, after)
     return {
         "name": other.normalization.words(),
         "option": other.normalization.option(),
         "images": count,
         "stated_accuracy": float(before.mean()) if count else None,
         "accuracy": float(after.mean()) if count else None,
-        "lost": lost,
-        "gained": gained,
-        "p": p,
-        "better": gained > lost and p < _CLEARLY,
+        **changed,
+        "better": _is_clearly_better(changed),
     }
+
+
+def _changed(before: Flags, after: Flags) -> dict[str, Any]:
+    """Count images, bool (n,), right before or after alone; `p` is of the exact McNemar test."""
+    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
+    return {"lost": lost, "gained": gained, "p": mcnemar_exact(lost, gained)}
+
+
+def _is_clearly_better(changed: dict[str, Any]) -> bool:
+    return bool(changed["gained"] > changed["lost"] and changed["p"] < _CLEARLY)
 
 
 def _order_check(
@@ -167,10 +174,8 @@ def _order_check(
     order = _best_order(truth[found_on], chosen[found_on], len(labels))
     stated = chosen[judged_on] == truth[judged_on]
     reordered = order[chosen[judged_on]] == truth[judged_on]
-    lost = int((stated & ~reordered).sum())
-    gained = int((reordered & ~stated).sum())
-    p = mcnemar_exact(lost, gained)
-    better = gained > lost and p < _CLEARLY
+    changed = _changed(stated, reordered)
+    better = _is_clearly_better(changed)
     return compare(
         "reference_label_order",
         Gate.reference,
@@ -183,9 +188,7 @@ def _order_check(
             "images": len(stated),
             "stated_accuracy": float(stated.mean()) if len(stated) else None,
             "accuracy": float(reordered.mean()) if len(stated) else None,
-            "lost": lost,
-            "gained": gained,
-            "p": p,
+            **changed,
             "order": [labels[int(to)] for to in order] if better else [],
         },
     )
@@ -216,8 +219,7 @@ def _largest_class_check(
     counts = np.bincount(truth, minlength=len(labels))
     largest = int(counts.argmax())
     right, always = chosen == truth, truth == largest
-    lost, gained = int((always & ~right).sum()), int((right & ~always).sum())
-    p = mcnemar_exact(lost, gained)
+    p = _changed(always, right)["p"]
     share, accuracy, count = float(always.mean()), float(right.mean()), len(truth)
     evidence: Data = {
         "kind": "largest_class",

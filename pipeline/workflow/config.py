@@ -127,6 +127,7 @@ class ParityConfig(Frozen):
     min_critical_images: Count = _LIMITS.min_critical_images
     min_reference_accuracy: Share | None = _LIMITS.min_reference_accuracy
     accept_weak_reference: bool = _LIMITS.accept_weak_reference
+    strict: bool = _LIMITS.strict
 
     def thresholds(self) -> Thresholds:
         """Return the limits of the gates."""
@@ -140,6 +141,7 @@ class ParityConfig(Frozen):
             min_critical_images=self.min_critical_images,
             min_reference_accuracy=self.min_reference_accuracy,
             accept_weak_reference=self.accept_weak_reference,
+            strict=self.strict,
         )
 
 

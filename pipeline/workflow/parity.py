@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.contract.bundle import GOLDENS_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
+from pipeline.contract.malignancy import proposed_critical
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
@@ -90,16 +91,23 @@ def judge_recording_files(
 ) -> Verdict:
     """Judge one recording file against another, or against the goldens of a bundle folder.
 
-    Without `critical`, melanoma is critical where the labels have it.
+    Without `critical`, the labels of known malignancies are critical.
 
     Raises:
-        BadInput: a file is no recording, the bundle has no goldens, or the two cannot be compared.
+        BadInput: a file is no recording, the bundle has no goldens, the two cannot be compared, or
+            goldens are to be judged by what they do not have.
     """
     if reference.is_dir():
+        if thresholds.strict:
+            raise BadInput(
+                "--strict would do nothing with goldens, which have no task figures",
+                expected="a recording of a split as --reference",
+                got=f"--strict and the bundle {reference}",
+            )
         return _judge_goldens(reference, candidate, critical)
     first, second = Recording.load(reference), Recording.load(candidate)
     if critical is None:
-        critical = tuple(name for name in ("MEL",) if name in first.facts.labels)
+        critical = proposed_critical(first.facts.labels)
     return judge_recordings(first, second, thresholds, critical=critical)
 
 
