@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from rich.markup import escape
 from rich.table import Table
@@ -34,7 +35,7 @@ def evaluation_rows(found: Evaluation) -> tuple[Rows, ...]:
     tables = [_overview(found), _classes(found)]
     if found.models[0].subgroups:
         tables.append(_subgroups(found))
-    tables += [_differences(one) for one in found.comparisons]
+    tables += [_differences(one, _short_names(found)) for one in found.comparisons]
     return tuple(tables)
 
 
@@ -106,7 +107,8 @@ def render_evaluation(found: Evaluation) -> str:
         notes=evaluation_notes(found),
         tables=evaluation_rows(found),
         confusions=[
-            (f"Images by true and chosen class: {one.model}", one.confusion) for one in found.models
+            (f"Images by true and chosen class: {_short_names(found)[one.model]}", one.confusion)
+            for one in found.models
         ],
         labels=list(found.labels),
     )
@@ -116,7 +118,7 @@ def _overview(found: Evaluation) -> Rows:
     models = found.models
     return Rows(
         f"{counted(found.images, 'image')} of {found.data}",
-        ("figure", *(one.model for one in models)),
+        ("figure", *_short_names(found).values()),
         (
             ("accuracy", *(_estimate(one.accuracy) for one in models)),
             ("balanced accuracy", *(_estimate(one.balanced_accuracy) for one in models)),
@@ -129,7 +131,7 @@ def _overview(found: Evaluation) -> Rows:
 
 
 def _classes(found: Evaluation) -> Rows:
-    several = len(found.models) > 1
+    several, names = len(found.models) > 1, _short_names(found)
     return Rows(
         "By class (! critical)",
         ("class", "images", *(("model",) if several else ()), "recall", "precision", "AUC"),
@@ -138,7 +140,7 @@ def _classes(found: Evaluation) -> Rows:
                 f"{each.label}{' !' if each.critical else ''}"
                 f"{_FEW if each.images < found.min_class_images else ''}",
                 str(each.images),
-                *((model.model,) if several else ()),
+                *((names[model.model],) if several else ()),
                 _estimate(each.recall),
                 _estimate(each.precision),
                 _estimate(each.auc),
@@ -151,7 +153,7 @@ def _classes(found: Evaluation) -> Rows:
 
 
 def _subgroups(found: Evaluation) -> Rows:
-    several = len(found.models) > 1
+    several, names = len(found.models) > 1, _short_names(found)
     critical = [one.label for one in found.models[0].classes if one.critical]
     return Rows(
         "By subgroup",
@@ -168,7 +170,7 @@ def _subgroups(found: Evaluation) -> Rows:
                 f"{_ATTRIBUTES.get(group.attribute, group.attribute)}: {group.value}"
                 f"{'' if group.decidable else _FEW}",
                 str(group.images),
-                *((model.model,) if several else ()),
+                *((names[model.model],) if several else ()),
                 _estimate(group.accuracy),
                 _estimate(group.balanced_accuracy),
                 *(
@@ -184,7 +186,7 @@ def _subgroups(found: Evaluation) -> Rows:
     )
 
 
-def _differences(one: ModelComparison) -> Rows:
+def _differences(one: ModelComparison, names: dict[str, str]) -> Rows:
     named: list[tuple[str, Difference | None]] = [
         ("accuracy", one.accuracy),
         ("balanced accuracy", one.balanced_accuracy),
@@ -202,7 +204,7 @@ def _differences(one: ModelComparison) -> Rows:
     ]
     agreement = _estimate(one.agreement)
     return Rows(
-        f"{one.second} minus {one.first}; they choose the same class for {agreement}",
+        f"{names[one.second]} minus {names[one.first]}; they choose the same class for {agreement}",
         ("figure", "difference", "p (McNemar)"),
         tuple(
             (name, _difference(each), "" if each.p is None else f"{each.p:.3f}")
@@ -215,7 +217,7 @@ def _differences(one: ModelComparison) -> Rows:
 def _confusions(found: Evaluation) -> tuple[Rows, ...]:
     return tuple(
         Rows(
-            f"Images by true and chosen class: {one.model}",
+            f"Images by true and chosen class: {_short_names(found)[one.model]}",
             ("true \\ chosen", *found.labels),
             tuple(
                 (label, *(str(count) if count else NOTHING for count in counts))
@@ -224,6 +226,16 @@ def _confusions(found: Evaluation) -> tuple[Rows, ...]:
         )
         for one in found.models
     )
+
+
+def _short_names(found: Evaluation) -> dict[str, str]:
+    """Return for each model the fewest last parts of its path that no other one ends with."""
+    paths = [PurePath(one.model).parts for one in found.models]
+    for count in range(1, max(map(len, paths)) + 1):
+        names = ["/".join(parts[-count:]) for parts in paths]
+        if len(set(names)) == len(names):
+            return {one.model: name for one, name in zip(found.models, names, strict=True)}
+    return {one.model: one.model for one in found.models}
 
 
 def _estimate(value: Estimate | None) -> str:
