@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("workflow",),
+    ("evaluation",),
     ("export", "parity"),
     ("data", "training", "runtimes", "report", "android"),
     ("classifier",),

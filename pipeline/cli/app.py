@@ -12,6 +12,7 @@ from pipeline.cli import (
     data,
     debug,
     demo,
+    evaluate,
     export,
     inspect,
     parity,
@@ -60,6 +61,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)
 app.command("verify")(verify.verify)
+app.command("evaluate")(evaluate.evaluate)
 app.command("record")(record.record)
 app.add_typer(android.app, name="android")
 app.command("inspect")(inspect.inspect)

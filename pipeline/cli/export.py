@@ -107,6 +107,14 @@ def export(
             metavar="LABEL=P", help="Let the app name LABEL from this probability on; repeatable."
         ),
     ] = None,
+    no_reference: Annotated[
+        bool,
+        typer.Option(
+            "--no-reference",
+            help="Leave out what the Keras model answered to the validation images (hashes, "
+            "labels, probabilities), by which the bundle is proven again elsewhere.",
+        ),
+    ] = False,
     tolerance: ToleranceOption = 0.01,
     min_agreement: MinAgreementOption = None,
     balanced_tolerance: BalancedToleranceOption = None,
@@ -193,6 +201,7 @@ def export(
             golden_photos=tuple(golden or ()),
             model_version=model_version,
             author=author,
+            reference=not no_reference,
         )
         exported = export_file(job, run, report=report)
         written = write_report(run)

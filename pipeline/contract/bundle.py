@@ -14,6 +14,8 @@ LABELS_FILE = "labels.txt"
 MANIFEST_FILE = "manifest.json"
 VERDICT_FILE = "verdict.json"
 RECIPE_FILE = "recipe.json"
+REFERENCE_FILE = "reference.json"
+REFERENCE_ARRAYS_FILE = "reference.npz"
 GOLDENS_FOLDER = "goldens"
 GOLDENS_FILE = f"{GOLDENS_FOLDER}/goldens.json"
 

@@ -28,6 +28,13 @@ from pipeline.runtimes.recording import Recording
 _CLEARLY = 0.001
 _SIGNIFICANT = 0.05
 
+# What hold a reference to the labels when a file is made; a floor is asked whenever one is given.
+REFERENCE_CHECKS = (
+    "reference_input_convention",
+    "reference_label_order",
+    "reference_better_than_largest_class",
+)
+
 
 @dataclass(frozen=True)
 class OtherConvention:
@@ -61,10 +68,7 @@ def reference_checks(
     """
     labelled = np.flatnonzero(reference.truth >= 0)
     if not len(labelled):
-        if thresholds.min_reference_accuracy is None:
-            return []
-        reason: Data = {"kind": "no_labelled_images"}
-        return [not_measured("reference_accuracy", Gate.reference, reason)]
+        return floor_checks(reference, thresholds)
     truth = reference.truth[labelled]
     chosen = reference.probabilities[labelled].argmax(axis=1).astype(np.int64)
     labels = reference.facts.labels
@@ -72,7 +76,39 @@ def reference_checks(
         _convention_check(reference, stated, others),
         _order_check(truth, chosen, labels),
         _largest_class_check(truth, chosen, labels, thresholds),
-        *_floor_checks(truth, chosen, thresholds),
+        *floor_checks(reference, thresholds),
+    ]
+
+
+def floor_checks(reference: Recording, thresholds: Thresholds) -> list[Check]:
+    """Check the reference's accuracy against the floor that is asked for, if one is.
+
+    This alone is asked of a reference that was held to the labels before, on other images.
+    """
+    if thresholds.min_reference_accuracy is None:
+        return []
+    labelled = reference.truth >= 0
+    if not labelled.any():
+        reason: Data = {"kind": "no_labelled_images"}
+        return [not_measured("reference_accuracy", Gate.reference, reason)]
+    chosen = reference.probabilities[labelled].argmax(axis=1)
+    count, right = int(labelled.sum()), int((chosen == reference.truth[labelled]).sum())
+    accuracy = right / count
+    return [
+        compare(
+            "reference_accuracy",
+            Gate.reference,
+            accuracy,
+            ">=",
+            thresholds.min_reference_accuracy,
+            unit="share",
+            evidence={
+                "kind": "reference_accuracy",
+                "images": count,
+                "accuracy": accuracy,
+                "accuracy_95": [*wilson_95(right, count)],
+            },
+        )
     ]
 
 
@@ -211,29 +247,3 @@ def _largest_class_check(
         evidence=evidence,
         undecided=undecided,
     )
-
-
-def _floor_checks(
-    truth: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64], thresholds: Thresholds
-) -> list[Check]:
-    floor = thresholds.min_reference_accuracy
-    if floor is None:
-        return []
-    right = int((chosen == truth).sum())
-    accuracy = right / len(truth)
-    return [
-        compare(
-            "reference_accuracy",
-            Gate.reference,
-            accuracy,
-            ">=",
-            floor,
-            unit="share",
-            evidence={
-                "kind": "reference_accuracy",
-                "images": len(truth),
-                "accuracy": accuracy,
-                "accuracy_95": [*wilson_95(right, len(truth))],
-            },
-        )
-    ]

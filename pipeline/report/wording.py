@@ -183,3 +183,21 @@ def amount(value: float | None, unit: str) -> str:
         return f"{value:.1f} ms"
     number = f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
     return f"{number} {unit}".strip()
+
+
+_ORIGINS = {
+    "made": "made now",
+    "found": "found in the run folder (--fresh makes it again)",
+    "bundle": "carried by the bundle",
+}
+
+
+def recordings_used(verdict: Verdict) -> list[str]:
+    """Return for each side whether its recording was made now; nothing where none was asked."""
+    used = verdict.figures.get("recordings")
+    if not isinstance(used, dict):
+        return []
+    return [
+        f"recording of the {side}: {_ORIGINS.get(str(origin), str(origin))}"
+        for side, origin in used.items()
+    ]

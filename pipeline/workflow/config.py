@@ -97,6 +97,7 @@ class ExportConfig(Frozen):
     min_runtime: str = DEFAULT_RUNTIME
     unsure_below: float | None = None
     thresholds: dict[str, float] = Field(default_factory=dict)
+    reference: bool = Field(default=True, description="whether bundles carry Keras's answers")
 
     def recipes(self, seed: int) -> tuple[Recipe, ...]:
         """Return one recipe for each quantization."""

@@ -35,6 +35,7 @@ def judge_model(
     *,
     critical: tuple[str, ...] | None = None,
     keras: Path | None = None,
+    fresh: bool = False,
     report: Report = silent,
 ) -> Verdict:
     """Judge a bundle, or a bare `.tflite` file, against its Keras model on validation.
@@ -48,6 +49,7 @@ def judge_model(
         thresholds: the limits.
         critical: labels whose recall is gated; the model's own where None.
         keras: the Keras model; the run's own where None.
+        fresh: record anew what was recorded before.
         report: receives progress.
 
     Raises:
@@ -55,14 +57,13 @@ def judge_model(
         EnvironmentProblem: a runtime could not run.
     """
     # The cheap refusals come before the slow Keras half.
-    candidate = _candidate(model)
-    source = keras_source(run, keras, _stated(candidate, keras or run.model))
+    candidate = open_candidate(model)
+    source = keras_source(run, keras, stated_of(candidate, keras or run.model))
     if candidate.manifest is not None:
         check_parent(
             candidate.manifest,
             source,
             model,
-            run,
             next_step="give its Keras model with --model, or the --run-dir of the run that made it",
         )
     inputs = {
@@ -80,6 +81,7 @@ def judge_model(
         run,
         critical=_critical(candidate, source) if critical is None else critical,
         inputs=inputs,
+        fresh=fresh,
         report=report,
     )
 
@@ -109,7 +111,12 @@ def judge_recording_files(
     return judge_recordings(first, second, thresholds, critical=critical)
 
 
-def _candidate(model: Path) -> Candidate:
+def open_candidate(model: Path) -> Candidate:
+    """Open a bundle, checked against its manifest, or a bare `.tflite` file.
+
+    Raises:
+        BadInput: it is missing, damaged, or says too little about itself.
+    """
     if not model.is_dir():
         return Candidate(model, inspect_file(model), described_model(model), None)
     manifest, file = load_bundle(model), model / MODEL_FILE
@@ -122,7 +129,7 @@ def _critical(candidate: Candidate, source: KerasSource) -> tuple[str, ...]:
     return labels.critical
 
 
-def _stated(candidate: Candidate, keras: Path) -> StatedModel:
+def stated_of(candidate: Candidate, keras: Path) -> StatedModel:
     """Return what a bundle records of its Keras model, so that nobody needs to state it again.
 
     Of a bare file, what its metadata says stands for what its model takes, unless the model says
