@@ -19,6 +19,7 @@ from pipeline.cli import (
     record,
     report,
     run,
+    sign,
     train,
 )
 from pipeline.cli.output import Boundary
@@ -59,6 +60,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)
 app.command("record")(record.record)
+app.command("sign")(sign.sign)
 app.add_typer(android.app, name="android")
 app.command("inspect")(inspect.inspect)
 app.command("debug")(debug.debug)

@@ -14,6 +14,8 @@ VERDICT_FILE = "verdict.json"
 RECIPE_FILE = "recipe.json"
 GOLDENS_FOLDER = "goldens"
 GOLDENS_FILE = f"{GOLDENS_FOLDER}/goldens.json"
+# `pipeline sign` adds it to a finished bundle. It covers every other file; no manifest lists it.
+SIGNATURE_FILE = "model.sig"
 
 
 def load_bundle(folder: Path) -> BundleManifest:
