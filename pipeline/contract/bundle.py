@@ -12,6 +12,8 @@ LABELS_FILE = "labels.txt"
 MANIFEST_FILE = "manifest.json"
 VERDICT_FILE = "verdict.json"
 RECIPE_FILE = "recipe.json"
+CARD_FILE = "README.md"
+SBOM_FILE = "sbom.json"
 GOLDENS_FOLDER = "goldens"
 GOLDENS_FILE = f"{GOLDENS_FOLDER}/goldens.json"
 # `pipeline sign` adds it to a finished bundle. It covers every other file; no manifest lists it.

@@ -21,6 +21,7 @@ _PACKAGES = (
     "flatbuffers",
     "keras",
     "litert-quantizer",
+    "mediapipe",
     "numpy",
     "pillow",
     "tensorflow",

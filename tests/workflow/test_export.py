@@ -77,6 +77,8 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
     assert published.folder == run.bundle("float16")
     names = {path.name for path in published.folder.iterdir()}
     assert names == {
+        "README.md",
+        "sbom.json",
         "model.tflite",
         "labels.txt",
         "recipe.json",
@@ -151,7 +153,7 @@ def test_a_file_that_fails_its_structure_is_never_run(run: RunDir) -> None:
 
 def test_equal_inputs_give_equal_bundles(run: RunDir, published: Exported, tmp_path: Path) -> None:
     other = export(RunDir(tmp_path))
-    for name in ("model.tflite", "labels.txt", "manifest.json", "goldens/goldens.json"):
+    for name in ("model.tflite", "labels.txt", "manifest.json", "README.md", "sbom.json"):
         assert (other.folder / name).read_bytes() == (published.folder / name).read_bytes()
 
 
