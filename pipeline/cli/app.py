@@ -21,6 +21,7 @@ from pipeline.cli import (
     run,
     sign,
     train,
+    verify,
 )
 from pipeline.cli.output import Boundary
 
@@ -59,6 +60,7 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)
+app.command("verify")(verify.verify)
 app.command("record")(record.record)
 app.command("sign")(sign.sign)
 app.add_typer(android.app, name="android")

@@ -1,10 +1,12 @@
-"""Name the files of a bundle and open one only if it is whole."""
+"""Name the files of a bundle, publish one that pins itself, and open one only if it is whole."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.hashing import sha256_json
+from pipeline.contract.manifest import BundleManifest, FileEntry
+from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
 
 MODEL_FILE = "model.tflite"
@@ -16,8 +18,40 @@ CARD_FILE = "README.md"
 SBOM_FILE = "sbom.json"
 GOLDENS_FOLDER = "goldens"
 GOLDENS_FILE = f"{GOLDENS_FOLDER}/goldens.json"
-# `pipeline sign` adds it to a finished bundle. It covers every other file; no manifest lists it.
+# `pipeline sign` adds it to a finished bundle: it covers every other file, so none lists it.
 SIGNATURE_FILE = "model.sig"
+SIGNATURE_FILES = (SIGNATURE_FILE,)
+
+# In the verdict's `inputs`, the digest of the manifest.
+MANIFEST_PIN = "manifest"
+
+
+def manifest_digest(manifest: BundleManifest) -> str:
+    """Return the SHA-256 of a manifest's canonical JSON without the entry of the verdict.
+
+    The manifest lists the verdict by the hash of its bytes, and the verdict pins the manifest by
+    this digest, which leaves that one entry out: so each notices a change of the other.
+    """
+    value = manifest.model_dump(mode="json")
+    value["files"].pop(VERDICT_FILE, None)
+    return sha256_json(value)
+
+
+def seal_bundle(
+    folder: Path, manifest: BundleManifest, verdict: Verdict
+) -> tuple[BundleManifest, Verdict]:
+    """Write verdict.json and manifest.json, each pinning the other; return them as written.
+
+    Every other file of the bundle must be in `folder` and in the manifest by now.
+    """
+    pinned = verdict.model_copy(
+        update={"inputs": {**verdict.inputs, MANIFEST_PIN: manifest_digest(manifest)}}
+    )
+    pinned.save(folder / VERDICT_FILE)
+    entry = FileEntry.of(folder / VERDICT_FILE)
+    sealed = manifest.model_copy(update={"files": {**manifest.files, VERDICT_FILE: entry}})
+    sealed.save(folder / MANIFEST_FILE)
+    return sealed, pinned
 
 
 def load_bundle(folder: Path) -> BundleManifest:

@@ -9,7 +9,36 @@ from pydantic import Field, model_validator
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.bundle import GOLDENS_FILE, GOLDENS_FOLDER, MODEL_FILE, load_bundle
+from pipeline.contract.choices import Quantize
 from pipeline.errors import BadInput
+
+# How far a phone's probability may be from the host's. Floats differ by the order in which a
+# kernel sums, which is 1e-7, and by a JPEG decoder that is a level off here and there: every
+# pixel off by up to one moved a small untrained net by 0.004. Where activations are rounded to
+# 8 bits, kernels of different processors round some of them to the other side, each layer
+# carries that on, and the output itself may have steps of 1/256; this allows twelve.
+_FLOAT_TOLERANCE = 0.005
+_EIGHT_BIT_TOLERANCE = 0.05
+GOLDEN_TOLERANCE = {
+    Quantize.float32: _FLOAT_TOLERANCE,
+    Quantize.float16: _FLOAT_TOLERANCE,
+    Quantize.dynamic: _EIGHT_BIT_TOLERANCE,
+    Quantize.int8: _EIGHT_BIT_TOLERANCE,
+}
+# JPEG decoders are a level or so apart in single pixels, and less in the mean of a cell; a wrong
+# orientation, crop or colour order is tens of levels off.
+NEAR_LEVELS = 1.0
+# The photos that every bundle has, beside the user's own.
+SYNTHETIC_GOLDENS = (
+    "odd-size.jpg",
+    "turned.jpg",
+    "mirrored.jpg",
+    "gray.jpg",
+    "subsampled.jpg",
+    "small.jpg",
+    "black.jpg",
+    "white.jpg",
+)
 
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Mean = Annotated[float, Field(ge=0.0, le=255.0)]

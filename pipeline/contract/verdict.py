@@ -21,8 +21,9 @@ class Outcome(StrEnum):
 
 
 class Gate(StrEnum):
-    """Name the four gates, in the order they run."""
+    """Name the gates, in the order they run; `bundle` is asked by `pipeline verify` alone."""
 
+    bundle = "bundle"
     reference = "reference"
     structure = "structure"
     numbers = "numbers"

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.bundle import GOLDENS_FILE, GOLDENS_FOLDER, MODEL_FILE
-from pipeline.contract.choices import Quantize, RuntimeName
+from pipeline.contract.choices import RuntimeName
 from pipeline.contract.files import write_bytes_atomic
-from pipeline.contract.goldens import Golden, Goldens
+from pipeline.contract.goldens import GOLDEN_TOLERANCE, NEAR_LEVELS, Golden, Goldens
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.manifest import BundleManifest, FileEntry, package_versions
 from pipeline.export.golden_photos import GoldenPhoto, synthetic_photos
@@ -22,22 +22,6 @@ from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import ask
 from pipeline.runtimes.interface import ImageFile, InferenceRequest
 
-# How far a phone's probability may be from the host's. Floats differ by the order in which a
-# kernel sums, which is 1e-7, and by a JPEG decoder that is a level off here and there: every
-# pixel off by up to one moved a small untrained net by 0.004. Where activations are rounded to
-# 8 bits, kernels of different processors round some of them to the other side, each layer
-# carries that on, and the output itself may have steps of 1/256; this allows twelve.
-_FLOAT_TOLERANCE = 0.005
-_EIGHT_BIT_TOLERANCE = 0.05
-_TOLERANCE = {
-    Quantize.float32: _FLOAT_TOLERANCE,
-    Quantize.float16: _FLOAT_TOLERANCE,
-    Quantize.dynamic: _EIGHT_BIT_TOLERANCE,
-    Quantize.int8: _EIGHT_BIT_TOLERANCE,
-}
-# JPEG decoders are a level or so apart in single pixels, and less in the mean of a cell; a wrong
-# orientation, crop or colour order is tens of levels off.
-NEAR_LEVELS = 1.0
 _GRID = 4
 _RUNTIME_PACKAGE = "ai-edge-litert"
 
@@ -89,19 +73,29 @@ def make_goldens(
         model_sha256=manifest.files[MODEL_FILE].sha256,
         image_contract_sha256=manifest.image.digest(),
         labels=manifest.labels.names,
-        tolerance=_TOLERANCE[manifest.recipe.quantize],
+        tolerance=GOLDEN_TOLERANCE[manifest.recipe.quantize],
         near_levels=NEAR_LEVELS,
         runtime=str(RuntimeName.litert),
         runtime_version=package_versions(_RUNTIME_PACKAGE)[_RUNTIME_PACKAGE],
         goldens=tuple(
-            _golden(photo, manifest, row)
+            golden_of(photo, manifest, row)
             for photo, row in zip(chosen, answers.probabilities.tolist(), strict=True)
         ),
     ).save(folder / GOLDENS_FILE)
     return {name: FileEntry.of(folder / name) for name in (*names, GOLDENS_FILE)}
 
 
-def _golden(photo: GoldenPhoto, manifest: BundleManifest, probabilities: list[float]) -> Golden:
+def golden_of(photo: GoldenPhoto, manifest: BundleManifest, probabilities: list[float]) -> Golden:
+    """Take every step of a golden on this host, from the photo's bytes to the model's input.
+
+    Args:
+        photo: a JPEG.
+        manifest: says what the model takes and answers.
+        probabilities: what it answers to the photo, in the order of its labels, 0 to 1.
+
+    Raises:
+        BadInput: the photo cannot be decoded.
+    """
     pixels = decode_bytes(photo.data, manifest.image, where=photo.file)
     resized = resize_pixels(pixels, manifest.image)
     (fed,) = manifest.inputs

@@ -76,6 +76,11 @@ def largest_differences(pair: Pair) -> npt.NDArray[np.float64]:
     return np.asarray(apart.max(axis=1))
 
 
+def sum_error_limit(classes: int, *, is_8_bit: bool) -> float:
+    """Return how far from 1 the probabilities of an image may sum."""
+    return classes * _STEP_8_BIT if is_8_bit else _FLOAT_SUM_TOLERANCE
+
+
 def _in_range(side: str, probabilities: Probabilities) -> Check:
     outside = ((probabilities < -_ROUNDING) | (probabilities > 1 + _ROUNDING)).any(axis=1)
     count = int(outside.sum())
@@ -99,7 +104,7 @@ def _in_range(side: str, probabilities: Probabilities) -> Check:
 def _sums_to_one(side: str, probabilities: Probabilities) -> Check:
     steps = probabilities / np.float32(_STEP_8_BIT)
     is_8_bit = bool((steps == np.rint(steps)).all())
-    tolerance = probabilities.shape[1] * _STEP_8_BIT if is_8_bit else _FLOAT_SUM_TOLERANCE
+    tolerance = sum_error_limit(probabilities.shape[1], is_8_bit=is_8_bit)
     off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1)
     return compare(
         f"{side}_sum_error",

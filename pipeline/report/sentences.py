@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.contract.verdict import Check
+from pipeline.contract.verdict import Check, Outcome
+from pipeline.report.bundle_sentences import bundle_sentence
 from pipeline.report.reference_sentences import REFERENCE_SENTENCES
 from pipeline.report.wording import (
     amount,
@@ -32,6 +33,8 @@ def sentence(check: Check) -> str:
     pipeline), is shown whole, key by key.
     """
     evidence: Mapping[str, Any] = check.evidence
+    if check.outcome is Outcome.failed and (refused := bundle_sentence(check)):
+        return refused
     text = _worded(SENTENCES, evidence, "evidence")
     if reason := evidence.get("undecided"):
         text = f"undecided, {_reason(reason)}: {text}"

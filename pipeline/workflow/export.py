@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.contract.bundle import MANIFEST_FILE, VERDICT_FILE, load_bundle
+from pipeline.contract.bundle import (
+    MANIFEST_PIN,
+    VERDICT_FILE,
+    load_bundle,
+    manifest_digest,
+    seal_bundle,
+)
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
@@ -87,8 +93,7 @@ def _publish(
         added |= write_sbom(built.folder, manifest)
         added |= write_model_card(built.folder, manifest, verdict)
         manifest = manifest.model_copy(update={"files": {**manifest.files, **added}})
-    manifest.save(built.folder / MANIFEST_FILE)
-    verdict.save(built.folder / VERDICT_FILE)
+    manifest, verdict = seal_bundle(built.folder, manifest, verdict)
     target = run.bundle(name) if verdict.passed else run.rejected(name)
     publish_dir(built.folder, target)
     advice = None if verdict.passed else recommendation(run, job.recipe, job.source.sha256)
@@ -104,6 +109,7 @@ def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported
     except BadInput:
         # Damaged or edited: it is made again, never used.
         return None
-    if not verdict.passed or verdict.inputs != {**inputs, "gates": str(GATE_REVISION)}:
+    pinned = {**inputs, "gates": str(GATE_REVISION), MANIFEST_PIN: manifest_digest(manifest)}
+    if not verdict.passed or VERDICT_FILE not in manifest.files or verdict.inputs != pinned:
         return None
     return Exported(recipe, folder, True, True, verdict, manifest)

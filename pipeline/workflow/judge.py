@@ -69,7 +69,7 @@ def judge(
         BadInput: a file or an image is refused, or they do not belong together.
         EnvironmentProblem: a runtime could not run.
     """
-    structure = _structure(candidate, run)
+    structure = structure_gate(candidate, log=_delegation_log(candidate, run))
     verdict = Verdict.from_checks(
         structure.checks, candidate={"model_sha256": candidate.inspection.sha256}
     )
@@ -154,7 +154,12 @@ def hold_reference(
     return HeldReference(recording, tuple(checks))
 
 
-def _structure(candidate: Candidate, run: RunDir) -> Structure:
+def structure_gate(candidate: Candidate, *, log: Path | None = None) -> Structure:
+    """Compare a finished file with its manifest, or with its own metadata where it has none.
+
+    Raises:
+        EnvironmentProblem: LiteRT, which delegates the graph, could not run.
+    """
     if candidate.manifest is None:
         described = candidate.described
         return structure_of_file(candidate.inspection, described.image, described.labels)
@@ -162,6 +167,11 @@ def _structure(candidate: Candidate, run: RunDir) -> Structure:
         "pipeline.runtimes.delegation:delegation_child",
         DelegationRequest(model=candidate.file.resolve()),
         Delegation,
-        log=run.log(f"delegation-{candidate.manifest.recipe.name}"),
+        log=log,
     )
     return structure_of_bundle(candidate.inspection, candidate.manifest, delegation)
+
+
+def _delegation_log(candidate: Candidate, run: RunDir) -> Path | None:
+    manifest = candidate.manifest
+    return None if manifest is None else run.log(f"delegation-{manifest.recipe.name}")
