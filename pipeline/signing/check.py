@@ -7,15 +7,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from pipeline.contract.hashing import sha256_file
-from pipeline.errors import BadInput, EnvironmentProblem, GateFailed, PipelineError
+from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.signing.sign import hashing_config
 from pipeline.signing.signed import (
     KEY_COMMANDS,
     PublicKey,
-    Signed,
+    SignatureFound,
+    SignatureState,
     SigstoreIdentity,
     signature_path,
     signing_library,
@@ -30,34 +31,34 @@ def is_signed(bundle: Path) -> bool:
     return signature_path(bundle).is_file()
 
 
-def check_signature(bundle: Path, signer: PublicKey | SigstoreIdentity) -> Signed:
+def check_signature(bundle: Path, signer: PublicKey | SigstoreIdentity) -> SignatureFound:
     """Check that `signer` signed exactly the files of a bundle as they are.
 
     Raises:
-        GateFailed: there is no signature, it is of another signer, or a file was changed, added
-            or taken away after it was signed.
         BadInput: the public key is not one.
         EnvironmentProblem: the signing library is not installed, or Sigstore is out of reach.
     """
-    signature = signature_path(bundle)
+    signature, words = signature_path(bundle), _words(signer)
     with signing_library():
         # The key before the signature: a wrong path is the user's own mistake.
         config = _config(signer)
-        if not signature.is_file():
-            raise GateFailed(
-                "this bundle is not signed",
-                where=str(bundle),
-                expected=f"a signature in {signature.name}",
-                next_step="pipeline sign BUNDLE --key key.pem",
-            )
+        if not is_signed(bundle):
+            return SignatureFound(state=SignatureState.absent, signer=words)
         config.set_hashing_config(hashing_config())
         # The signature is of whoever made the bundle: it may hold anything, and the library, which
         # has no error of its own, raises what comes of it.
         try:
             config.verify(bundle, signature)
         except Exception as error:
-            raise _refused(bundle, signer, error) from error
-        return _covered(bundle, signer)
+            detail = f"{type(error).__name__}: {error}".strip().rstrip(":")
+            invalid = SignatureFound(state=SignatureState.invalid, signer=words, detail=detail)
+            # The library compares files last, and names them by digests in bytes.
+            if not str(error).startswith("Signature mismatch"):
+                return invalid
+            found = _compared(bundle, words)
+            return found if found.state is SignatureState.files_differ else invalid
+        # Its maker may have left files out by name, which the library accepts.
+        return _compared(bundle, words)
 
 
 class _Resource(BaseModel):
@@ -112,66 +113,36 @@ def _key_config(config: verifying.Config, path: Path) -> verifying.Config:
         ) from error
 
 
-def _refused(bundle: Path, signer: PublicKey | SigstoreIdentity, error: Exception) -> PipelineError:
-    # Only a file that differs makes the library say so; its own words are of digests in bytes.
-    if isinstance(error, ValueError) and str(error).startswith("Signature mismatch"):
-        return _changed(bundle, "; ".join(_differences(bundle)) or str(error))
-    return GateFailed(
-        "the signature is not of this signer, or is damaged",
-        where=str(signature_path(bundle)),
-        expected=f"a signature by {_words(signer)}",
-        got=f"{type(error).__name__}: {error}".rstrip(": ").strip(),
-        next_step="ask whoever published the bundle for it, and for the public key, again",
-    )
-
-
-def _covered(bundle: Path, signer: PublicKey | SigstoreIdentity) -> Signed:
-    """Return what the signature covers: its maker may have left files out by name."""
-    if differences := _differences(bundle):
-        raise _changed(bundle, "; ".join(differences))
-    return Signed(signer=_words(signer), files=tuple(sorted(_signed_digests(bundle))))
-
-
-def _changed(bundle: Path, what: str) -> GateFailed:
-    return GateFailed(
-        "the bundle was changed after it was signed, or not all of it was signed",
-        where=str(bundle),
-        expected="the files that were signed, and no other",
-        got=what,
-        next_step="ask whoever published the bundle for it again; never edit a bundle",
-    )
-
-
-def _differences(bundle: Path) -> list[str]:
-    signed, signature = _signed_digests(bundle), signature_path(bundle)
+def _compared(bundle: Path, signer: str) -> SignatureFound:
+    try:
+        signed = _signed_digests(bundle)
+    except (ValueError, KeyError, TypeError) as error:
+        return SignatureFound(state=SignatureState.invalid, signer=signer, detail=str(error))
+    signature = signature_path(bundle)
     here = {
         path.relative_to(bundle).as_posix(): path
-        for path in sorted(bundle.rglob("*"))
+        for path in bundle.rglob("*")
         if path.is_file() and path != signature
     }
-    return [
-        *(f"{name} is missing" for name in sorted(signed.keys() - here.keys())),
-        *(f"{name} is not signed" for name in sorted(here.keys() - signed.keys())),
-        *(
-            f"{name} was changed"
-            for name in sorted(signed.keys() & here.keys())
-            if sha256_file(here[name]) != signed[name]
-        ),
-    ]
+    missing, not_signed = sorted(signed.keys() - here.keys()), sorted(here.keys() - signed.keys())
+    both = sorted(signed.keys() & here.keys())
+    changed = [name for name in both if sha256_file(here[name]) != signed[name]]
+    differ = missing or not_signed or changed
+    return SignatureFound(
+        state=SignatureState.files_differ if differ else SignatureState.good,
+        signer=signer,
+        files=tuple(sorted(signed)),
+        missing=tuple(missing),
+        not_signed=tuple(not_signed),
+        changed=tuple(changed),
+    )
 
 
 def _signed_digests(bundle: Path) -> dict[str, str]:
-    """Read the digest of each signed file; the signature over them was checked before."""
-    try:
-        value = json.loads(signature_path(bundle).read_text(encoding="utf-8"))
-        payload = base64.b64decode(value["dsseEnvelope"]["payload"])
-        resources = _Statement.model_validate_json(payload).predicate.resources
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise GateFailed(
-            "the signature does not say which files it is of",
-            where=str(signature_path(bundle)),
-            got=str(error),
-        ) from error
+    """Read the SHA-256 of each signed file; the signature over them was checked before."""
+    value = json.loads(signature_path(bundle).read_text(encoding="utf-8"))
+    payload = base64.b64decode(value["dsseEnvelope"]["payload"])
+    resources = _Statement.model_validate_json(payload).predicate.resources
     return {one.name: one.digest for one in resources}
 
 
@@ -180,6 +151,6 @@ def _words(signer: PublicKey | SigstoreIdentity) -> str:
         case PublicKey():
             return f"the key of {signer.path.name}"
         case SigstoreIdentity():
-            return f"{signer.name} ({signer.issuer})"
+            return f"the identity {signer.name} of {signer.issuer}"
         case _:
             assert_never(signer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from enum import StrEnum
 from pathlib import Path
 from sys import stderr
 
@@ -35,14 +36,31 @@ class SigstoreIdentity(Frozen):
     issuer: str
 
 
-class Signed(Frozen):
-    """Say that a signature holds: who signed, and which files of the folder it covers.
+class SignatureState(StrEnum):
+    """Name what a check of a signature came to."""
 
-    `files` are all files of the folder but the signature itself.
+    good = "good"
+    absent = "absent"
+    # Of another signer, damaged or forged: which of these, it cannot say.
+    invalid = "invalid"
+    files_differ = "files_differ"
+
+
+class SignatureFound(Frozen):
+    """Hold what became of the check of a bundle's signature against one signer.
+
+    `signer` names whose signature was asked for, `detail` why it is invalid, in the library's
+    words. `files` are those it covers; of a good one they are all but the signature itself. The
+    others say what differs: files signed but `missing`, here but `not_signed`, or `changed`.
     """
 
+    state: SignatureState
     signer: str
-    files: tuple[str, ...]
+    detail: str = ""
+    files: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    not_signed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 def signature_path(bundle: Path) -> Path:
