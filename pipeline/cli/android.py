@@ -30,11 +30,11 @@ def install(
 ) -> None:
     """Copy a bundle into the app's assets, whole or not at all.
 
-    Refuses one whose verdict is not a pass, that was changed, whose labels are not the model's,
-    or whose operators need a newer runtime than the app ships.
+    Refuses what `pipeline verify` refuses, and a model whose operators need a newer runtime than
+    the app ships.
     """
-    from pipeline.android.install import install as install_stage
     from pipeline.android.project import AndroidProject
+    from pipeline.workflow.install import install as install_stage
 
     installed = install_stage(bundle, AndroidProject(project))
     names = installed.manifest.labels.names

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline.contract.bundle import (
+    GOLDENS_FILE,
     LABELS_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
@@ -15,7 +16,6 @@ from pipeline.contract.bundle import (
     SIGNATURE_FILES,
     VERDICT_FILE,
 )
-from pipeline.contract.goldens import GOLDENS_FILE
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.verdict import Check, Gate

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.contract.bundle import (
+    GOLDENS_FILE,
     GOLDENS_FOLDER,
     LABELS_FILE,
     MANIFEST_FILE,
@@ -14,7 +16,12 @@ from pipeline.contract.bundle import (
     MODEL_FILE,
     manifest_digest,
 )
-from pipeline.contract.goldens import GOLDEN_TOLERANCE, NEAR_LEVELS, SYNTHETIC_GOLDENS, Goldens
+from pipeline.contract.goldens import (
+    GOLDEN_TOLERANCE,
+    NEAR_LEVELS,
+    SYNTHETIC_GOLDENS,
+    Goldens,
+)
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
@@ -83,14 +90,18 @@ def inputs_check(records: BundleRecords) -> Check:
     return expect("inputs", Gate.bundle, {**wanted}, {name: inputs.get(name) for name in wanted})
 
 
-def label_check(records: BundleRecords) -> Check:
-    """Compare labels.txt and goldens.json with the labels of the manifest."""
-    names = [*records.manifest.labels.names]
+def label_check(records: BundleRecords, own: Sequence[str]) -> Check:
+    """Compare the labels of three files with the model's own."""
+    stated = {
+        LABELS_FILE: records.labels,
+        MANIFEST_FILE: records.manifest.labels.names,
+        Path(GOLDENS_FILE).name: records.goldens.labels,
+    }
     return expect(
         "labels_agree",
         Gate.bundle,
-        {LABELS_FILE: names, "goldens.json": names},
-        {LABELS_FILE: [*records.labels], "goldens.json": [*records.goldens.labels]},
+        {name: [*own] for name in stated},
+        {name: [*labels] for name, labels in stated.items()},
     )
 
 

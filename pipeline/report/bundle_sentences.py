@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.contract.bundle import MANIFEST_FILE
-from pipeline.contract.goldens import GOLDENS_FILE
+from pipeline.contract.bundle import GOLDENS_FILE, MANIFEST_FILE
 from pipeline.contract.verdict import Check, Gate
 from pipeline.report.wording import joined, plain
 
@@ -60,7 +59,7 @@ def _complete(check: Check) -> str:
 def _labels(check: Check) -> str:
     expected: Any = check.evidence["expected"]
     found: Any = check.evidence["found"]
-    name = next(name for name in ("labels.txt", "goldens.json") if found[name] != expected[name])
+    name = next(name for name in found if found[name] != expected[name])
     return labels_sentence(name, found[name], expected[name])
 
 
@@ -137,7 +136,7 @@ _SENTENCES: dict[str, Callable[[Check], str]] = {
     "goldens_complete": lambda c: f"The goldens are not complete: {_first(c)} is missing.",
     "golden_tolerance": _tolerance,
     "golden_near_levels": _tolerance,
-    "inputs": lambda c: "The verdict was given for another bundle: it states another "
+    "inputs": lambda c: "The verdict was given for another bundle: they differ in "
     f"{joined(name.replace('_', ' ') for name in _apart(c))}.",
     "thresholds_stated": lambda _: "The verdict states no thresholds.",
     "checks_complete": _complete,

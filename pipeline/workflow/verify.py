@@ -116,7 +116,7 @@ def verify(folder: Path, *, more: Sequence[MoreChecks] = ()) -> Verified:
     checks: list[Check] = []
     manifest: BundleManifest | None = None
     try:
-        manifest = _read(BundleManifest, folder / MANIFEST_FILE)
+        manifest = _read(BundleManifest, folder, MANIFEST_FILE)
         for step in _steps(folder, manifest, more):
             checks += step
             if any(check.outcome is not Outcome.passed for check in step):
@@ -129,11 +129,9 @@ def verify(folder: Path, *, more: Sequence[MoreChecks] = ()) -> Verified:
 class _Unreadable(Exception):
     """End the verification at a file that is not what its name says."""
 
-    def __init__(self, path: Path, got: str) -> None:
+    def __init__(self, name: str, got: str) -> None:
         super().__init__(got)
-        self.check = expect(
-            "readable", Gate.bundle, [], [path.name], problem=got.splitlines()[0] if got else ""
-        )
+        self.check = expect("readable", Gate.bundle, [], [name], problem=got)
 
 
 def _steps(
@@ -150,11 +148,12 @@ def _steps(
     yield [gates_check(records.verdict, str(GATE_REVISION))]
     yield [pin_check(records)]
     yield [outcomes_check(records.verdict), passed_check(records.verdict)]
-    yield [candidate_check(records), label_check(records), recipe_check(records)]
+    yield [candidate_check(records)]
+    found = _inspected(folder)
+    yield [label_check(records, found.labels), recipe_check(records)]
     yield [*golden_checks(records)]
     yield [inputs_check(records)]
     # 3.
-    found = _inspected(folder / MODEL_FILE)
     try:
         yield from _model_steps(folder, records, found)
     except BadInput as error:
@@ -175,36 +174,36 @@ def _model_steps(
         yield _replayed(folder, records, replayed.result()).checks
 
 
-def _read(kind: type[_File], path: Path) -> _File:
+def _read(kind: type[_File], folder: Path, name: str) -> _File:
     try:
-        read_strict_json(path)
-        return kind.load(path)
+        read_strict_json(folder / name)
+        return kind.load(folder / name)
     except BadInput as error:
-        raise _Unreadable(path, error.got or error.what) from error
+        raise _Unreadable(name, error.got or error.what) from error
 
 
 def _records(folder: Path, manifest: BundleManifest) -> BundleRecords:
     try:
         text = (folder / LABELS_FILE).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise _Unreadable(folder / LABELS_FILE, str(error)) from error
+        raise _Unreadable(LABELS_FILE, str(error)) from error
     for role in ("model", "dataset"):
         if role not in manifest.parents:
-            raise _Unreadable(folder / MANIFEST_FILE, f"parents: no {role}")
+            raise _Unreadable(MANIFEST_FILE, f"parents: no {role}")
     return BundleRecords(
         manifest,
-        _read(Verdict, folder / VERDICT_FILE),
-        _read(Recipe, folder / RECIPE_FILE),
-        _read(Goldens, folder / GOLDENS_FILE),
+        _read(Verdict, folder, VERDICT_FILE),
+        _read(Recipe, folder, RECIPE_FILE),
+        _read(Goldens, folder, GOLDENS_FILE),
         tuple(line.strip() for line in text.splitlines() if line.strip()),
     )
 
 
-def _inspected(model: Path) -> Inspection:
+def _inspected(folder: Path) -> Inspection:
     try:
-        return inspect_file(model)
+        return inspect_file(folder / MODEL_FILE)
     except BadInput as error:
-        raise _Unreadable(model, error.got or error.what) from error
+        raise _Unreadable(MODEL_FILE, error.got or error.what) from error
 
 
 def _answers(folder: Path, records: BundleRecords) -> Answers:

@@ -11,8 +11,9 @@ import pytest
 from pipeline.contract.bundle import GOLDENS_FILE
 from pipeline.runtimes.android_host import AndroidHost
 from pipeline.runtimes.recording import Recording
-from tests.android.bundles import edit_json, record_again, whole_bundle
+from tests.android.bundles import edit_json, whole_bundle
 from tests.android.host import self_test
+from tests.bundles.published import seal_again
 from tests.commands import Call
 from tests.commands import call as call
 
@@ -33,7 +34,7 @@ def move_answers(value: dict[str, Any]) -> None:
 def test_the_host_says_which_answer_differs(tmp_path: Path, host: AndroidHost, call: Call) -> None:
     bundle, recording = whole_bundle(tmp_path / "bundle"), tmp_path / "phone.json"
     edit_json(bundle / GOLDENS_FILE, move_answers)
-    record_again(bundle, GOLDENS_FILE)
+    seal_again(bundle, GOLDENS_FILE)
     done = self_test(host, bundle, recording)
     assert done.returncode == 1, done.stdout + done.stderr
     goldens = json.loads((bundle / GOLDENS_FILE).read_text(encoding="utf-8"))["goldens"]
@@ -55,7 +56,7 @@ def test_what_is_prepared_otherwise_is_answered_and_named(
     edit_json(
         bundle / GOLDENS_FILE, lambda value: value["goldens"][0].update(tensor_sha256="0" * 64)
     )
-    record_again(bundle, GOLDENS_FILE)
+    seal_again(bundle, GOLDENS_FILE)
     assert self_test(host, bundle, recording).returncode == 1
     goldens = json.loads((bundle / GOLDENS_FILE).read_text(encoding="utf-8"))["goldens"]
     shared = Recording.load(recording)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.android.install import install
 from pipeline.android.project import AndroidProject
-from pipeline.contract.verdict import Outcome
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
-from tests.android.bundles import HOSTILE, Hostile, edit_json, verdict, whole_bundle
+from pipeline.workflow.install import install
+from tests.android.bundles import HOSTILE, Hostile, whole_bundle
+from tests.bundles.broken import BUNDLE, Case, cases
 from tests.commands import Call
 from tests.commands import call as call
 from tests.export.samples import RECIPES
@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> AndroidProject:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    return whole_bundle(tmp_path / "bundle")
+    return Path(shutil.copytree(BUNDLE, tmp_path / "bundle"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -88,31 +88,41 @@ def test_a_wrong_bundle_is_refused_in_its_sentence_and_nothing_changes(
     assert contents(project.root) == before
 
 
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_a_forged_bundle_is_not_installed(
+    project: AndroidProject, tmp_path: Path, case: Case
+) -> None:
+    forged = case.make(tmp_path / "forged")
+    with pytest.raises(PipelineError) as refused:
+        install(forged, project)
+    if case.sentence is not None:
+        assert refused.value.what == case.sentence
+    assert refused.value.where == str(forged)
+    assert not project.model.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a failed verdict", GateFailed), ("an undecided verdict", Inconclusive)]
+)
 def test_what_a_verdict_came_to_decides_the_exit_code(
-    project: AndroidProject, bundle: Path
+    project: AndroidProject, tmp_path: Path, name: str, kind: type[PipelineError]
 ) -> None:
-    verdict(bundle, Outcome.failed)
-    with pytest.raises(GateFailed, match="not pass") as failed:
-        install(bundle, project)
-    assert failed.value.got == "example: fail"
-    verdict(bundle, Outcome.inconclusive)
-    with pytest.raises(Inconclusive, match="not pass"):
-        install(bundle, project)
+    case = next(case for case in cases() if case.name == name)
+    with pytest.raises(kind, match="not pass"):
+        install(case.make(tmp_path / "forged"), project)
 
 
-def test_a_broken_check_is_named_with_what_was_measured(
+def test_operators_that_are_newer_than_the_app_are_refused(
     project: AndroidProject, bundle: Path
 ) -> None:
-    verdict(bundle, Outcome.failed)
-    edit_json(
-        bundle / "verdict.json",
-        lambda value: value["checks"][0].update(
-            value=0.944444, unit="share", comparison=">=", threshold=0.95
-        ),
-    )
-    with pytest.raises(GateFailed) as failed:
+    catalogue = project.root / CATALOGUE
+    text = catalogue.read_text(encoding="utf-8")
+    promised = f'tflite-checked = "{project.promised_runtime()}"'
+    assert promised in text
+    catalogue.write_text(text.replace(promised, 'tflite-checked = "1.5.0"'), encoding="utf-8")
+    with pytest.raises(BadInput) as refused:
         install(bundle, project)
-    assert failed.value.got == "example: 0.9444 share, asked >= 0.95"
+    assert refused.value.what == "The model needs runtime 1.14.0 or newer; the app has 1.5.0."
 
 
 def start_install(bundle: Path, project: AndroidProject) -> subprocess.Popen[str]:
@@ -192,10 +202,10 @@ def test_the_command_says_what_it_installed(
     assert done.code == 0
     assert done.json()["recipe"] == "int8-uint8"
     assert done.json()["labels"] == ["RED", "GREEN", "BLUE"]
-    verdict(bundle, Outcome.failed)
+    (bundle / "notes.txt").write_text("hello", encoding="utf-8")
     refused = call("android", "install", bundle, "--project", project.root)
     assert refused.code == 1
-    assert "refused: The model is not proven: its verdict is fail, not pass." in refused.said
+    assert "refused: The bundle holds a file that its manifest does not list" in refused.said
 
 
 def test_the_real_project_promises_the_runtime_its_checks_run() -> None:

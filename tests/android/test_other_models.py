@@ -11,18 +11,17 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
-from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE
+from pipeline.contract.bundle import MODEL_FILE
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest, FileEntry
 from pipeline.contract.recipe import Io, Quantize, Recipe
-from pipeline.contract.verdict import Outcome
 from pipeline.export.goldens import make_goldens
 from pipeline.export.metadata_writer import write_metadata
 from pipeline.runtimes.android_host import AndroidHost
 from pipeline.tflite.inspect import inspect_file
-from tests.android.bundles import verdict
 from tests.android.host import self_test
+from tests.bundles.published import PARENTS, publish
 from tests.export.samples import ABOUT
 
 pytestmark = pytest.mark.android
@@ -95,7 +94,7 @@ def bundle(folder: Path, image: ImageContract, labels: Labels) -> None:
     manifest = BundleManifest(
         versions={},
         seed=0,
-        parents={},
+        parents=PARENTS,
         files={name: FileEntry.of(folder / name) for name in ("labels.txt", MODEL_FILE)},
         image=image,
         labels=labels,
@@ -103,13 +102,12 @@ def bundle(folder: Path, image: ImageContract, labels: Labels) -> None:
         recipe=Recipe(quantize=Quantize.float32),
         inputs=found.graph.inputs,
         outputs=found.graph.outputs,
-        operators={},
+        operators={operator.key: operator.count for operator in found.operators},
         min_runtime=found.runtime.version or "unknown",
         promised_runtime="2.16.0",
     )
     files = make_goldens(folder, manifest)
-    manifest.model_copy(update={"files": manifest.files | files}).save(folder / MANIFEST_FILE)
-    verdict(folder, Outcome.passed)
+    publish(folder, manifest.model_copy(update={"files": manifest.files | files}))
 
 
 @pytest.mark.parametrize(

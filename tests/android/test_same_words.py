@@ -13,6 +13,8 @@ from pipeline.contract.bundle import MANIFEST_FILE
 from pipeline.runtimes.android_host import AndroidHost
 from tests.android.bundles import HOSTILE, Hostile, edit_json, whole_bundle
 from tests.android.host import PROJECT, run_java
+from tests.bundles.broken import Case, cases
+from tests.bundles.published import seal_json_again
 from tests.export.samples import RECIPES, samples
 
 pytestmark = pytest.mark.android
@@ -33,20 +35,37 @@ def test_a_whole_bundle_is_let_through(tmp_path: Path, host: AndroidHost, recipe
 def test_the_app_asks_for_no_more_than_it_uses(tmp_path: Path, host: AndroidHost) -> None:
     folder = whole_bundle(tmp_path / "bundle")
 
-    def other_evidence(verdict: dict[str, Any]) -> None:
+    def more_evidence(verdict: dict[str, Any]) -> None:
         verdict["schema_version"] += 1
         for check in verdict["checks"]:
-            check["evidence"] = {"kind": "count", "found": 3, "of": [1, {"more": None}]}
+            check["evidence"]["more"] = {"found": 3, "of": [1, {"more": None}]}
 
     def other_search(manifest: dict[str, Any]) -> None:
         manifest["schema_version"] += 1
-        manifest.pop("ladder", None)
         manifest["search"] = [{"steps": ["ranges"], "agreement": 0.99}]
 
-    edit_json(folder / "verdict.json", other_evidence)
+    edit_json(folder / "verdict.json", more_evidence)
     edit_json(folder / MANIFEST_FILE, other_search)
+    seal_json_again(folder)
     done = check(host, folder)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("case", [c for c in cases() if c.app], ids=lambda case: case.name)
+def test_a_forged_bundle_stops_the_build_in_the_words_of_the_table(
+    tmp_path: Path, host: AndroidHost, case: Case
+) -> None:
+    done = check(host, case.make(tmp_path / "bundle"))
+    assert (done.returncode, done.stderr) == (1, f"{case.sentence}\n")
+
+
+def test_operators_that_are_newer_than_the_app_stop_the_build(
+    tmp_path: Path, host: AndroidHost
+) -> None:
+    folder = whole_bundle(tmp_path / "bundle")
+    done = run_java(host, "pipeline.core.CheckModelKt", folder, "1.5.0")
+    assert done.returncode == 1
+    assert done.stderr == "The model needs runtime 1.14.0 or newer; the app has 1.5.0.\n"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
