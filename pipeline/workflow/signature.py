@@ -75,7 +75,7 @@ class SignatureAsked:
         found = check_signature(folder, self.signer)
         return [
             expect(
-                "signature",
+                "bundle_signature",
                 Gate.bundle,
                 str(SignatureState.good),
                 str(found.state),

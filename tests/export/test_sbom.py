@@ -15,13 +15,12 @@ from pipeline.contract.bundle import MODEL_FILE, SBOM_FILE
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest, package_versions
 from pipeline.export.sbom import sbom, write_sbom
-from tests.android.bundles import whole_bundle
+from tests.bundles.broken import BUNDLE
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> BundleManifest:
-    folder = whole_bundle(tmp_path_factory.mktemp("sbom") / "bundle")
-    loaded: BundleManifest = BundleManifest.load(folder / "manifest.json")
+def manifest() -> BundleManifest:
+    loaded: BundleManifest = BundleManifest.load(BUNDLE / "manifest.json")
     return loaded.model_copy(
         update={
             "versions": package_versions("numpy", "tensorflow", "not-there"),

@@ -18,7 +18,7 @@ from pipeline.contract.manifest import NOTICE, BundleManifest
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.report.model_card import render_model_card
 from pipeline.workflow.model_card import write_model_card
-from tests.android.bundles import whole_bundle
+from tests.bundles.broken import BUNDLE
 
 FIGURES: dict[str, Any] = {
     "images": 40,
@@ -47,10 +47,11 @@ Write = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> BundleManifest:
-    folder = whole_bundle(tmp_path_factory.mktemp("card") / "bundle")
-    loaded: BundleManifest = BundleManifest.load(folder / "manifest.json")
-    return loaded.model_copy(update={"parents": {"model": "1" * 64, "dataset": "2" * 64}})
+def manifest() -> BundleManifest:
+    loaded: BundleManifest = BundleManifest.load(BUNDLE / "manifest.json")
+    about = loaded.about.model_copy(update={"license": "CC0-1.0"})
+    parents = {"model": "1" * 64, "dataset": "2" * 64}
+    return loaded.model_copy(update={"about": about, "parents": parents})
 
 
 def verdict(figures: dict[str, Any]) -> Verdict:
