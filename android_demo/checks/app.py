@@ -24,7 +24,6 @@ MANIFEST = APP / "AndroidManifest.xml"
 # Debian's aapt2 is older than Android 11, which brought this element.
 TOO_NEW = "unexpected element <queries> found in <manifest>."
 # What `pipeline android install` puts into the app; a bare model counts too.
-BUNDLE_FILES = ("labels.txt", "manifest.json", "recipe.json", "verdict.json")
 
 
 def android_jar() -> Path:
@@ -117,13 +116,8 @@ def assets(step: Step) -> Path:
         shutil.rmtree(target)
     if (APP / "assets").is_dir():
         shutil.copytree(APP / "assets", target, ignore=shutil.ignore_patterns("model"))
-    model = target / "model"
-    model.mkdir(parents=True)
-    for path in sorted(bundle.iterdir()):
-        if path.suffix == ".tflite" or path.name in BUNDLE_FILES:
-            shutil.copy2(path, model)
-    if (bundle / "goldens").is_dir():
-        shutil.copytree(bundle / "goldens", model / "goldens")
+    # Whole, as Gradle packs it: the app counts the files.
+    shutil.copytree(bundle, target / "model")
     return target
 
 

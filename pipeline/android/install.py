@@ -57,9 +57,7 @@ def install(bundle: Path, project: AndroidProject, prove: Proof) -> Installed:
     return Installed(target, manifest, size_bytes)
 
 
-def _check_fit(
-    folder: Path, promised_runtime: str, prove: Proof, *, named: Path
-) -> BundleManifest:
+def _check_fit(folder: Path, promised_runtime: str, prove: Proof, *, named: Path) -> BundleManifest:
     """Check that a folder is a proven bundle that the app's runtime loads."""
     models = sorted(path.name for path in folder.glob("*.tflite"))
     if not models:

@@ -47,7 +47,9 @@ def recorded_checks(verdict: Verdict, labels: Labels, structure: Sequence[Check]
         *checks,
         completeness_check(verdict, list(templates)),
         _nothing("form_of_checks", _of_other_form(verdict, templates)),
-        _nothing("thresholds_consistent", _other_thresholds(verdict, thresholds, templates, len(labels))),
+        _nothing(
+            "thresholds_consistent", _other_thresholds(verdict, thresholds, templates, len(labels))
+        ),
         _nothing("values_follow", _contradicting_values(verdict)),
         _nothing("structure_as_recorded", _other_structure(verdict, structure)),
         _nothing("critical_classes", _critical_classes(verdict, labels, unlabelled)),
@@ -160,10 +162,10 @@ def _threshold_of(check: Check, template: Check, classes: int) -> float:
         smallest = 1 / tolerance["n"]
         if evidence["kind"] == "balanced_accuracy":
             smallest /= len(evidence["right_by_class"])
-        return max(float(wanted["asked"]), smallest)
+        return max(float(wanted["asked"]), float(smallest))
     match evidence["kind"]:
         case "largest_class":
-            return min(1.0, float(evidence["share"]) + 1 / evidence["images"])
+            return min(1.0, float(evidence["share"] + 1 / evidence["images"]))
         case "sum_error":
             return sum_error_limit(classes, is_8_bit=evidence["step"] is not None)
         case "delegation":
@@ -188,17 +190,17 @@ def _contradicting_values(verdict: Verdict) -> Iterator[Any]:
 
 
 def _accuracy(e: Mapping[str, Any]) -> float:
-    return abs(e["candidate"]["right"] - e["reference"]["right"]) / float(e["n"])
+    return float(abs(e["candidate"]["right"] - e["reference"]["right"]) / e["n"])
 
 
 def _critical_recall(e: Mapping[str, Any]) -> float:
-    return (e["reference"]["right"] - e["candidate"]["right"]) / float(e["n"])
+    return float((e["reference"]["right"] - e["candidate"]["right"]) / e["n"])
 
 
 def _balanced_accuracy(e: Mapping[str, Any]) -> float:
     classes = e["right_by_class"].values()
-    lost = (float(one["reference"] - one["candidate"]) / one["images"] for one in classes)
-    return sum(lost) / len(classes)
+    lost = ((one["reference"] - one["candidate"]) / one["images"] for one in classes)
+    return float(sum(lost) / len(classes))
 
 
 def _clearly_better(e: Mapping[str, Any]) -> int:

@@ -111,33 +111,43 @@ def _data(what: str) -> Callable[[Check], str]:
 _SENTENCES: dict[str, Callable[[Check], str]] = {
     "release": lambda _: "The bundle was made by an earlier release of pipeline: export it again.",
     "gates": lambda _: "The bundle was made by an earlier release of pipeline: export it again.",
-    "readable": lambda c: f"{_first(c)} is not what it should be."
-    if not str(_first(c)).endswith(".json")
-    else f"{_first(c)} is not the JSON it should be.",
+    "readable": lambda c: (
+        f"{_first(c)} is not what it should be."
+        if not str(_first(c)).endswith(".json")
+        else f"{_first(c)} is not the JSON it should be."
+    ),
     "file_names": lambda c: f"The manifest names what is no file of the bundle: {_first(c)}.",
     "special_files": lambda c: f"The bundle holds what is no plain file: {_first(c)}.",
     "missing_files": lambda c: f"The bundle is not whole: {_first(c)} is missing.",
-    "unlisted_files": lambda c: f"The bundle holds a file that its manifest does not list: "
-    f"{_first(c)}.",
+    "unlisted_files": lambda c: (
+        f"The bundle holds a file that its manifest does not list: {_first(c)}."
+    ),
     "needed_files": _needed,
-    "changed_files": lambda c: f"The bundle was changed after it was proven: {_first(c)} differs "
-    f"from {MANIFEST_FILE}.",
-    "manifest_pinned": lambda _: f"The bundle was changed after it was proven: {MANIFEST_FILE} is "
-    "not the one of its verdict.",
+    "changed_files": lambda c: (
+        f"The bundle was changed after it was proven: {_first(c)} differs from {MANIFEST_FILE}."
+    ),
+    "manifest_pinned": lambda _: (
+        f"The bundle was changed after it was proven: {MANIFEST_FILE} is "
+        "not the one of its verdict."
+    ),
     "outcomes_follow": _outcomes,
-    "verdict_passed": lambda c: "The model is not proven: its verdict is "
-    f"{c.evidence['found']}, not pass.",
+    "verdict_passed": lambda c: (
+        f"The model is not proven: its verdict is {c.evidence['found']}, not pass."
+    ),
     "candidate_model": lambda _: "The verdict belongs to another model.",
     "labels_agree": _labels,
     "recipe_agrees": lambda _: "The recipe is not the manifest's: recipe.json says another.",
     "goldens_fit": _goldens_fit,
-    "golden_photos": lambda c: "The goldens are not the photos of the manifest: "
-    f"{joined(_apart(c))}.",
+    "golden_photos": lambda c: (
+        f"The goldens are not the photos of the manifest: {joined(_apart(c))}."
+    ),
     "goldens_complete": lambda c: f"The goldens are not complete: {_first(c)} is missing.",
     "golden_tolerance": _tolerance,
     "golden_near_levels": _tolerance,
-    "inputs": lambda c: "The verdict was given for another bundle: they differ in "
-    f"{joined(name.replace('_', ' ') for name in _apart(c))}.",
+    "inputs": lambda c: (
+        "The verdict was given for another bundle: they differ in "
+        f"{joined(name.replace('_', ' ') for name in _apart(c))}."
+    ),
     "thresholds_stated": lambda _: "The verdict states no thresholds.",
     "checks_complete": _complete,
     "form_of_checks": _data("a check is not as its gate makes it"),

@@ -81,7 +81,7 @@ class Verified:
             sentence(check),
             where=str(where or self.folder),
             got=f"{check.name}, the first check that the bundle does not pass",
-            next_step="take the bundle from whoever exported it, or export it again; never edit one",
+            next_step="copy it again from whoever exported it, or export it again; never edit one",
         )
 
     @property

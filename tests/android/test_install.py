@@ -15,6 +15,7 @@ from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
 from pipeline.workflow.install import install
 from tests.android.bundles import HOSTILE, Hostile, whole_bundle
 from tests.bundles.broken import BUNDLE, Case, cases
+from tests.bundles.litert_once import litert_once as litert_once
 from tests.commands import Call
 from tests.commands import call as call
 from tests.export.samples import RECIPES
@@ -88,6 +89,7 @@ def test_a_wrong_bundle_is_refused_in_its_sentence_and_nothing_changes(
     assert contents(project.root) == before
 
 
+@pytest.mark.usefixtures("litert_once")
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_a_forged_bundle_is_not_installed(
     project: AndroidProject, tmp_path: Path, case: Case

@@ -33,7 +33,10 @@ class ModelTest {
     fun aFailedVerdictIsRefused() {
         phone.install { folder ->
             val verdict = File(folder, "verdict.json")
-            verdict.writeText(verdict.readText().replaceFirst("\"outcome\": \"pass\"", "\"outcome\": \"fail\""))
+            val failed = Regex("(\"name\": \"top1_agreement\".*?)\"outcome\": \"pass\"(.*?)\"value\": [^,]*", RegexOption.DOT_MATCHES_ALL)
+            val text = verdict.readText().replaceFirst("\"outcome\": \"pass\"", "\"outcome\": \"fail\"")
+            verdict.writeText(text.replace(failed, "$1\"outcome\": \"fail\"$2\"value\": 0.0"))
+            phone.seal(folder)
         }
         assertRefused("The model is not proven: its verdict is fail, not pass.")
     }
@@ -43,6 +46,7 @@ class ModelTest {
         phone.install { folder ->
             val manifest = File(folder, "manifest.json")
             manifest.writeText(manifest.readText().replace(Regex("\"min_runtime\": \"[^\"]*\""), "\"min_runtime\": \"2.99.0\""))
+            phone.seal(folder)
         }
         val promised = phone.app.getString(R.string.promised_runtime)
         assertRefused("The model needs runtime 2.99.0 or newer; the app has $promised.")

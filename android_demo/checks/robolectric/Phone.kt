@@ -10,14 +10,20 @@ import android.widget.TextView
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.io.InputStream
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.jsonObject
 import org.junit.Assert.fail
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
+import pipeline.core.CanonicalJson
 import pipeline.core.Engine
 import pipeline.core.FolderFiles
 import pipeline.core.Goldens
+import pipeline.core.Hash
 import pipeline.core.PhotoDecoder
 
 /** Drives the app in a test: what a person does, what other apps answer, what the screen says. */
@@ -37,6 +43,23 @@ internal class Phone {
         change(folder)
         app.parts = { Parts(FolderFiles(folder)) }
         return folder
+    }
+
+    /** Lets manifest and verdict of [folder] pin each other again, as who forges both would. */
+    fun seal(folder: File) {
+        fun read(name: String) = Json.parseToJsonElement(File(folder, name).readText()).jsonObject
+        val manifest = read("manifest.json")
+        val files = manifest.getValue("files").jsonObject - "verdict.json"
+        val verdict = read("verdict.json")
+        val inputs = verdict.getValue("inputs").jsonObject + mapOf(
+            "manifest" to JsonPrimitive(CanonicalJson.digest(JsonObject(manifest + ("files" to JsonObject(files))))),
+            "decision" to JsonPrimitive(CanonicalJson.digest(manifest.getValue("decision"))),
+        )
+        val bytes = JsonObject(verdict + ("inputs" to JsonObject(inputs))).toString().toByteArray()
+        File(folder, "verdict.json").writeBytes(bytes)
+        val entry = JsonObject(mapOf("sha256" to JsonPrimitive(Hash.of(bytes)), "size_bytes" to JsonPrimitive(bytes.size)))
+        val all = JsonObject(files + ("verdict.json" to entry))
+        File(folder, "manifest.json").writeText(JsonObject(manifest + ("files" to all)).toString())
     }
 
     fun installWith(decoder: PhotoDecoder = BitmapDecoder(), wrap: (Engine) -> Engine) {

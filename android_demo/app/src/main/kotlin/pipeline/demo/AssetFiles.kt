@@ -13,6 +13,14 @@ class AssetFiles(private val assets: AssetManager) : FileStore {
     override fun list(folder: String): List<String> =
         assets.list(if (folder.isEmpty()) FOLDER else "$FOLDER/$folder").orEmpty().sorted()
 
+    // A package holds files only, and a folder only where a file is in it.
+    override fun all(): List<String> = walk("").sorted()
+
+    private fun walk(folder: String): List<String> = list(folder).flatMap { name ->
+        val path = if (folder.isEmpty()) name else "$folder/$name"
+        walk(path).ifEmpty { listOf(path) }
+    }
+
     override fun read(path: String): ByteArray = assets.open("$FOLDER/$path").use { it.readBytes() }
 
     // The model is stored uncompressed, so its pages are mapped and never copied to the heap.

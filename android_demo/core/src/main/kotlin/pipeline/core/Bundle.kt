@@ -10,6 +10,13 @@ interface FileStore {
     /** Lists the names directly in [folder]; the empty name is the model folder itself. */
     fun list(folder: String): List<String>
 
+    /**
+     * Lists every file, sorted.
+     *
+     * @throws Refusal there is anything else than files in folders, such as a link.
+     */
+    fun all(): List<String>
+
     /** @throws FileNotFoundException there is no such file. */
     fun read(path: String): ByteArray
 
@@ -36,7 +43,6 @@ class Bundle(
         private const val LABELS = "labels.txt"
         private const val MANIFEST = "manifest.json"
         private const val VERDICT = "verdict.json"
-        private const val PASS = "pass"
 
         /**
          * Opens the model folder, and refuses what cannot be what was proven.
@@ -73,43 +79,23 @@ class Bundle(
         }
 
         private fun openProven(files: FileStore, file: String, runtimeVersion: String): Bundle {
-            val manifest = JsonFile(MANIFEST, files.read(MANIFEST))
-            val recorded = manifest.read { root -> root.part("files").mapValues { (_, value) -> (value as JsonObject).text("sha256") } }
-            if (file !in recorded) throw Refusal("The bundle was changed after it was proven: $file differs from $MANIFEST.")
-            val model = wholeFile(file) { files.map(file) }
-            val modelSha256 = Hash.of(model)
-            for ((name, sha256) in recorded.toSortedMap()) {
-                val found = if (name == file) modelSha256 else Hash.of(wholeFile(name) { files.read(name) })
-                if (found != sha256) throw Refusal("The bundle was changed after it was proven: $name differs from $MANIFEST.")
-            }
-            checkVerdict(JsonFile(VERDICT, wholeFile(VERDICT) { files.read(VERDICT) }), modelSha256)
+            val contents = BundleContents.open(files)
+            val model = contents.model
+            val manifest = contents.manifest
             val maxImagePx = manifest.read { it.part("image").number("max_image_px").toLong() }
             val description = ModelDescription.read(model, maxImagePx)
-            if (Goldens.FILE !in recorded) throw Refusal("The bundle has no goldens, so the phone cannot prove it.")
-            val goldens = Goldens.parse(files.read(Goldens.FILE))
-            val own = description.labels.names
-            compareLabels(LABELS, linesOf(wholeFile(LABELS) { files.read(LABELS) }), own)
-            compareLabels(MANIFEST, manifest.read { it.part("labels").texts("names") }, own)
-            compareLabels("goldens.json", goldens.labels, own)
+            contents.check(description.labels.names)
             refuseNewer(manifest.read { it.text("min_runtime") }, runtimeVersion)
             return Bundle(
                 file = file,
                 model = model,
-                modelSha256 = modelSha256,
+                modelSha256 = contents.modelSha256,
                 description = description,
                 decision = manifest.read(::decision),
-                goldens = goldens,
+                goldens = contents.goldens,
                 recipe = manifest.read { it.part("recipe").text("quantize") },
                 proven = true,
             )
-        }
-
-        private fun checkVerdict(verdict: JsonFile, modelSha256: String) {
-            val outcome = verdict.read { it.text("outcome") }
-            if (outcome != PASS) throw Refusal("The model is not proven: its verdict is $outcome, not $PASS.")
-            if (verdict.read { it.part("candidate").text("model_sha256") } != modelSha256) {
-                throw Refusal("The verdict belongs to another model.")
-            }
         }
 
         private fun decision(manifest: JsonObject): Decision {
@@ -120,31 +106,10 @@ class Bundle(
             )
         }
 
-        private fun <T> wholeFile(name: String, read: () -> T): T =
-            try {
-                read()
-            } catch (error: FileNotFoundException) {
-                throw Refusal("The bundle is not whole: $name is missing.", error)
-            }
-
         private fun refuseNewer(needed: String, present: String) {
             if (RuntimeVersion.isNewer(needed, present)) {
                 throw Refusal("The model needs runtime $needed or newer; the app has $present.")
             }
         }
-
-        private fun compareLabels(file: String, stated: List<String>, own: List<String>) {
-            if (stated != own) {
-                throw Refusal("The labels are not the model's: $file says ${shown(stated)}; the model says ${shown(own)}.")
-            }
-        }
-
-        private fun shown(names: List<String>): String =
-            names.joinToString(", ", limit = SHOWN_NAMES, truncated = "...")
-
-        private fun linesOf(bytes: ByteArray): List<String> =
-            bytes.toString(Charsets.UTF_8).lines().map(String::trim).filter(String::isNotEmpty)
-
-        private const val SHOWN_NAMES = 8
     }
 }

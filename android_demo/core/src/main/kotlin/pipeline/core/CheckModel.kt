@@ -3,11 +3,32 @@ package pipeline.core
 import java.io.File
 import java.io.FileNotFoundException
 import java.nio.ByteBuffer
+import java.nio.file.Files
+import java.nio.file.LinkOption
 import kotlin.system.exitProcess
 
 /** Gives the files of a folder on disk. */
 class FolderFiles(private val root: File) : FileStore {
     override fun list(folder: String): List<String> = (if (folder.isEmpty()) root else File(root, folder)).list()?.sorted().orEmpty()
+
+    override fun all(): List<String> {
+        val found = mutableListOf<String>()
+        val special = mutableListOf<String>()
+        fun walk(folder: File, prefix: String) {
+            for (one in folder.listFiles().orEmpty().sorted()) {
+                val name = prefix + one.name
+                val path = one.toPath()
+                when {
+                    Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS) -> walk(one, "$name/")
+                    Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) -> found += name
+                    else -> special += name
+                }
+            }
+        }
+        walk(root, "")
+        special.minOrNull()?.let { throw Refusal("The bundle holds what is no plain file: $it.", Reason.SPECIAL_FILES) }
+        return found.sorted()
+    }
 
     override fun read(path: String): ByteArray = whole(path).readBytes()
 

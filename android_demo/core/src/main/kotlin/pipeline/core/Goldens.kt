@@ -40,6 +40,18 @@ class Goldens(
         const val FOLDER = "goldens"
         const val FILE = "goldens/goldens.json"
 
+        /** How far the mean of a cell may be off at most, in pixel values, in any bundle. */
+        const val WIDEST_NEAR_LEVELS = 1.0
+        private const val FLOAT_TOLERANCE = 0.005f
+        private const val EIGHT_BIT_TOLERANCE = 0.05f
+
+        /** Returns the largest tolerance of a probability that a file quantized so may ask for. */
+        fun widestTolerance(quantize: String): Float = when (quantize) {
+            "float32", "float16" -> FLOAT_TOLERANCE
+            "dynamic", "int8" -> EIGHT_BIT_TOLERANCE
+            else -> throw IllegalArgumentException("$quantize is no way to quantize")
+        }
+
         /**
          * Reads goldens.json.
          *

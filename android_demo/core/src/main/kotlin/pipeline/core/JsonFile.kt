@@ -12,7 +12,10 @@ import kotlinx.serialization.json.jsonPrimitive
 
 /** Reads one JSON file of a bundle; whatever is missing or of another type refuses the file. */
 class JsonFile(private val file: String, bytes: ByteArray) {
-    private val root: JsonObject = reading { Json.parseToJsonElement(bytes.toString(Charsets.UTF_8)).jsonObject }
+    private val root: JsonObject = reading {
+        require(depthOf(bytes) <= MAX_DEPTH) { "nested deeper than $MAX_DEPTH" }
+        Json.parseToJsonElement(bytes.toString(Charsets.UTF_8)).jsonObject
+    }
 
     /** Lets [read] take values out of the root object. */
     fun <T> read(read: (JsonObject) -> T): T = reading { read(root) }
@@ -29,7 +32,33 @@ class JsonFile(private val file: String, bytes: ByteArray) {
             throw refusal(error)
         }
 
-    private fun refusal(error: Exception) = Refusal("$file is not the JSON it should be.", error)
+    private fun refusal(error: Exception) = Refusal("$file is not the JSON it should be.", Reason.READABLE, error)
+
+    private companion object {
+        /** Deeper than any file of a bundle, and far from what a parser's stack holds. */
+        const val MAX_DEPTH = 64
+
+        /** Returns how deep arrays and objects nest, without parsing: a bracket in a text nests nothing. */
+        fun depthOf(bytes: ByteArray): Int {
+            var depth = 0
+            var deepest = 0
+            var inText = false
+            var escaped = false
+            for (byte in bytes) {
+                val character = byte.toInt().toChar()
+                when {
+                    inText -> {
+                        if (character == '"' && !escaped) inText = false
+                        escaped = character == '\\' && !escaped
+                    }
+                    character == '"' -> inText = true
+                    character == '[' || character == '{' -> deepest = maxOf(deepest, ++depth)
+                    character == ']' || character == '}' -> depth--
+                }
+            }
+            return deepest
+        }
+    }
 }
 
 internal fun JsonObject.text(key: String): String =

@@ -39,6 +39,8 @@ class SelfTestTest {
     private class Store(private val photos: Map<String, ByteArray>) : FileStore {
         override fun list(folder: String) = photos.keys.toList()
 
+        override fun all() = photos.keys.map { "goldens/$it" }.sorted()
+
         override fun read(path: String) = photos[path.removePrefix("goldens/")] ?: throw FileNotFoundException(path)
 
         override fun map(path: String) = ByteBuffer.wrap(read(path))
