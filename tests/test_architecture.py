@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("export", "parity"),
     ("data", "training", "runtimes", "report", "android"),
     ("classifier",),
-    ("imaging", "tflite", "metrics"),
+    ("imaging", "tflite", "metrics", "signing"),
     # contract raises errors; child hashes requests and carries errors and progress.
     ("child",),
     ("process",),

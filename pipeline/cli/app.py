@@ -20,6 +20,7 @@ from pipeline.cli import (
     record,
     report,
     run,
+    sign,
     train,
     verify,
 )
@@ -63,6 +64,7 @@ app.command("parity")(parity.parity)
 app.command("verify")(verify.verify)
 app.command("evaluate")(evaluate.evaluate)
 app.command("record")(record.record)
+app.command("sign")(sign.sign)
 app.add_typer(android.app, name="android")
 app.command("inspect")(inspect.inspect)
 app.command("debug")(debug.debug)

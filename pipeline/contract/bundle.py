@@ -16,11 +16,13 @@ VERDICT_FILE = "verdict.json"
 RECIPE_FILE = "recipe.json"
 REFERENCE_FILE = "reference.json"
 REFERENCE_ARRAYS_FILE = "reference.npz"
+CARD_FILE = "README.md"
+SBOM_FILE = "sbom.json"
 GOLDENS_FOLDER = "goldens"
 GOLDENS_FILE = f"{GOLDENS_FOLDER}/goldens.json"
-
-# What a signature of the whole folder adds to it; the manifest, which it signs, lists none of it.
-SIGNATURE_FILES: tuple[str, ...] = ("model.sig",)
+# `pipeline sign` adds it to a finished bundle: it covers every other file, so none lists it.
+SIGNATURE_FILE = "model.sig"
+SIGNATURE_FILES = (SIGNATURE_FILE,)
 
 # In the verdict's `inputs`, the digest of the manifest.
 MANIFEST_PIN = "manifest"

@@ -22,6 +22,7 @@ _PACKAGES = (
     "flatbuffers",
     "keras",
     "litert-quantizer",
+    "mediapipe",
     "numpy",
     "pillow",
     "tensorflow",

@@ -42,7 +42,7 @@ _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
 _INT8_REVISION = 5
 # Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
-_BUNDLE_REVISION = 1
+_BUNDLE_REVISION = 2
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
 EXPORTER_REVISION = f"{REVISION}.{ADAPTER_REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
 # With as many blends of them, a few seconds for each step that is measured.

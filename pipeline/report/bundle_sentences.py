@@ -88,6 +88,22 @@ def _tolerance(check: Check) -> str:
     )
 
 
+def _signature(check: Check) -> str:
+    data: Any = check.evidence
+    if data["found"] == "absent":
+        return "The bundle is not signed."
+    for key, what in (
+        ("changed", "was changed after it was signed"),
+        ("missing", "was signed and is missing"),
+        ("not_signed", "is not signed"),
+    ):
+        if data[key]:
+            return f"The signature is of other files: {data[key][0]} {what}."
+    if data["found"] == "good":
+        return f"Signed with {data['signer']}, over {len(data['files'])} files."
+    return f"The signature was not made with {data['signer']}, or is damaged: {data['detail']}"
+
+
 def _data(what: str) -> Callable[[Check], str]:
     return lambda check: f"The verdict contradicts its own data: {what}, {plain(_first(check))}."
 
@@ -140,5 +156,6 @@ _SENTENCES: dict[str, Callable[[Check], str]] = {
     "structure_as_recorded": _data("the file is not the one whose structure was judged"),
     "critical_classes": _data("its critical classes are not the manifest's"),
     "figures_agree": _data("its figures do not fit its checks"),
+    "bundle_signature": _signature,
     "model_runs": lambda c: f"The model cannot be run on its goldens: {_first(c)}.",
 }

@@ -42,11 +42,11 @@ def render_markdown(verdicts: Mapping[str, Verdict]) -> str:
 
 def _verdict(name: str, verdict: Verdict) -> list[str]:
     figures = figures_of(verdict)
-    lines = [f"# {_escape(name)}: {verdict.outcome}", "", f"**{headline(verdict)}.**", ""]
+    lines = [f"# {escape_markdown(name)}: {verdict.outcome}", "", f"**{headline(verdict)}.**", ""]
     for check in verdict.broken():
         lines.append(
-            f"- **{OUTCOME_WORD[check.outcome]}: {_escape(title(check))}.** "
-            f"{_escape(sentence(check))}"
+            f"- **{OUTCOME_WORD[check.outcome]}: {escape_markdown(title(check))}.** "
+            f"{escape_markdown(sentence(check))}"
         )
     if verdict.broken():
         lines.append("")
@@ -63,7 +63,7 @@ def _verdict(name: str, verdict: Verdict) -> list[str]:
     lines += _table(("Gate", "Check", "Value", "Asked for", "Outcome"), rows)
     lines += _sides(verdict, figures)
     lines += _recall(figures.recall)
-    lines += [f"> {_escape(note(data))}\n" for data in figures.notes]
+    lines += [f"> {escape_markdown(note(data))}\n" for data in figures.notes]
     return lines
 
 
@@ -100,10 +100,11 @@ def _recall(recall: Mapping[str, Recall]) -> list[str]:
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    body = ["| " + " | ".join(_escape(cell) for cell in row) + " |" for row in rows]
+    body = ["| " + " | ".join(escape_markdown(cell) for cell in row) + " |" for row in rows]
     return ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header), *body, ""]
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Return text as one line that Markdown shows as it is."""
     one_line = " ".join(text.split())
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", one_line)

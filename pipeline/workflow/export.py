@@ -22,6 +22,7 @@ from pipeline.errors import BadInput
 from pipeline.export.bundle import BuiltBundle, build
 from pipeline.export.golden_photos import GoldenPhoto, user_photos
 from pipeline.export.goldens import make_goldens
+from pipeline.export.sbom import write_sbom
 from pipeline.progress import Report, silent
 from pipeline.runtimes.bundle_reference import write_reference
 from pipeline.tflite.metadata import DescribedModel
@@ -29,6 +30,7 @@ from pipeline.tflite.runtime_versions import check_version
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported, recommendation, reference_advice
 from pipeline.workflow.judge import GATE_REVISION, Candidate, HeldReference, hold_reference, judge
+from pipeline.workflow.model_card import write_model_card
 from pipeline.workflow.source import KerasSource
 
 
@@ -95,8 +97,10 @@ def _publish(
         manifest = manifest.model_copy(update={"files": {**manifest.files, **reference}})
     if verdict.passed:
         log = run.log(f"goldens-{name}")
-        goldens = make_goldens(built.folder, manifest, photos, log=log, report=report)
-        manifest = manifest.model_copy(update={"files": {**manifest.files, **goldens}})
+        added = make_goldens(built.folder, manifest, photos, log=log, report=report)
+        added |= write_sbom(built.folder, manifest)
+        added |= write_model_card(built.folder, manifest, verdict)
+        manifest = manifest.model_copy(update={"files": {**manifest.files, **added}})
     manifest, verdict = seal_bundle(built.folder, manifest, verdict)
     target = run.bundle(name) if verdict.passed else run.rejected(name)
     publish_dir(built.folder, target)

@@ -83,6 +83,8 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
     assert published.folder == run.bundle("float16")
     names = {path.name for path in published.folder.iterdir()}
     assert names == {
+        "README.md",
+        "sbom.json",
         "model.tflite",
         "labels.txt",
         "recipe.json",
@@ -159,8 +161,8 @@ def test_a_file_that_fails_its_structure_is_never_run(run: RunDir) -> None:
 
 def test_equal_inputs_give_equal_bundles(run: RunDir, published: Exported, tmp_path: Path) -> None:
     other = export(RunDir(tmp_path))
-    names = ("model.tflite", "labels.txt", "goldens/goldens.json", "reference.json")
-    for name in (*names, "reference.npz"):
+    names = ("model.tflite", "labels.txt", "goldens/goldens.json", "README.md", "sbom.json")
+    for name in (*names, "reference.json", "reference.npz"):
         assert (other.folder / name).read_bytes() == (published.folder / name).read_bytes()
     # But for the verdict, which holds latencies.
     assert manifest_digest(other.manifest) == manifest_digest(published.manifest)
