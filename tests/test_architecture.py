@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("workflow",),
     ("export", "parity"),
     ("data", "training", "runtimes", "report", "android"),
-    ("classifier",),
+    ("classifier", "mistakes"),
     ("imaging", "tflite", "metrics"),
     # contract raises errors; child hashes requests and carries errors and progress.
     ("child",),

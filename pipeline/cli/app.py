@@ -12,6 +12,7 @@ from pipeline.cli import (
     data,
     debug,
     demo,
+    diagnose,
     export,
     inspect,
     parity,
@@ -62,6 +63,7 @@ app.command("record")(record.record)
 app.add_typer(android.app, name="android")
 app.command("inspect")(inspect.inspect)
 app.command("debug")(debug.debug)
+app.command("diagnose")(diagnose.diagnose)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("run")(run.run)
