@@ -34,16 +34,16 @@ def diagnose(
 
     from pipeline.report.diagnosis import conclusion, diagnosis_table, remarks
     from pipeline.workflow.diagnose import diagnose as find
-    from pipeline.workflow.diagnose import diagnosis_refusal
+    from pipeline.workflow.diagnose import exit_code
 
     with output.progress() as report:
         found = find(reference, candidate, data, images=images, report=report)
     said = conclusion(found)
-    refused = diagnosis_refusal(found, said)
-    output.conclude(
+    output.result(
         {"diagnosis": found.model_dump(mode="json"), "conclusion": said},
-        refused,
         diagnosis_table(found),
-        *([f"[green]{escape(said)}[/]"] if refused is None else []),
         *(escape(remark) for remark in remarks(found)),
+        f"[bold]{escape(said)}[/]",
     )
+    if code := exit_code(found.found):
+        raise typer.Exit(code)

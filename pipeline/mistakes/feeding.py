@@ -13,6 +13,9 @@ from pipeline.imaging.keras_input import keras_input
 from pipeline.imaging.preprocess import input_tensor
 from pipeline.mistakes.interface import Fed, Feeding, FeedingMistake, Float32, Stored
 
+# Less than a thousandth is no standard deviation of pixel values.
+_SMALLEST_STD = 1e-3
+
 
 def right_tensor(pixels: Pixels, fed: Fed) -> Stored:
     """Return what the file should be fed for the contract's pixels."""
@@ -60,7 +63,10 @@ def _planar(pixels: Pixels, fed: Fed) -> Stored:
     return right_tensor(planes.reshape(pixels.shape), fed)
 
 
-def _quantized(normalization: Normalization, pixels: Pixels, fed: Fed) -> Stored:
+def _normalized(normalization: Normalization, pixels: Pixels, fed: Fed) -> Stored:
+    if normalization == Normalization.of_image(fed.image):
+        # A uint8 input takes the pixels, and no rounding of the zero point may hide that.
+        return right_tensor(pixels, fed)
     return _stored(keras_input(pixels, normalization), fed)
 
 
@@ -71,14 +77,14 @@ def _as_integers(normalization: Normalization, pixels: Pixels, fed: Fed) -> Stor
 def _both(name: NormalizationName) -> dict[str, Feeding]:
     normalization = Normalization.named(name)
     return {
-        "normalized": partial(_quantized, normalization),
+        "normalized": partial(_normalized, normalization),
         "cast to integers": partial(_as_integers, normalization),
     }
 
 
 def _mean_std_swapped(pixels: Pixels, fed: Fed) -> Stored:
-    mean, std = np.float32(fed.image.std), np.float32(fed.image.mean)
-    return _stored((pixels.astype(np.float32) - mean) / std, fed)
+    swapped = Normalization(mean=(fed.image.std,) * 3, std=(fed.image.mean,) * 3)
+    return _normalized(swapped, pixels, fed)
 
 
 def _moved(by: int, pixels: Pixels, fed: Fed) -> Stored:
@@ -112,14 +118,14 @@ MISTAKES = (
         title="swaps mean and standard deviation",
         mend="compute (pixel - mean) / std",
         variants={"swapped": _mean_std_swapped},
-        applies=lambda fed: fed.image.mean > 0,
+        applies=lambda fed: fed.image.mean >= _SMALLEST_STD,
     ),
     FeedingMistake(
         name=Mistake.other_normalization,
         title="normalizes by another convention",
         mend="normalize by the mean and standard deviation in the metadata",
         variants={
-            name.value: partial(_quantized, Normalization.named(name))
+            name.value: partial(_normalized, Normalization.named(name))
             for name in (NormalizationName.tf, NormalizationName.torch, NormalizationName.caffe)
         },
     ),

@@ -23,6 +23,7 @@ _RESAMPLING = {
     "Pillow's bilinear": Image.Resampling.BILINEAR,
     "area": Image.Resampling.BOX,
     "Lanczos": Image.Resampling.LANCZOS,
+    "Pillow's bicubic": Image.Resampling.BICUBIC,
 }
 
 
@@ -122,6 +123,17 @@ def _letterbox(fill: int, picture: Picture, image: ImageContract) -> Pixels:
     return framed
 
 
+def _padded_first(picture: Picture, image: ImageContract) -> Pixels:
+    """Pad with black to the input's aspect ratio, then resize: the edges of the picture blend."""
+    height, width = picture.upright.shape[:2]
+    unit = max(height / image.height_px, width / image.width_px)
+    rows, columns = (max(1, round(side * unit)) for side in (image.height_px, image.width_px))
+    framed = np.zeros((max(rows, height), max(columns, width), 3), np.uint8)
+    top, left = (framed.shape[0] - height) // 2, (framed.shape[1] - width) // 2
+    framed[top : top + height, left : left + width] = picture.upright
+    return resize_pixels(framed, image)
+
+
 def _exif_ignored(picture: Picture, image: ImageContract) -> Pixels:
     return resize_pixels(picture.stored(), image)
 
@@ -161,7 +173,6 @@ MISTAKES = (
         variants={
             "a = -0.5": partial(_bicubic, -0.5),
             "a = -0.75": partial(_bicubic, -0.75),
-            "antialiased": partial(_resampled, Image.Resampling.BICUBIC),
         },
     ),
     ReadingMistake(
@@ -194,6 +205,7 @@ MISTAKES = (
         mend=_FRAME,
         variants={
             "black": partial(_letterbox, 0),
+            "black, before resizing": _padded_first,
             f"gray {_PADDING_GRAY}": partial(_letterbox, _PADDING_GRAY),
             "white": partial(_letterbox, 255),
         },

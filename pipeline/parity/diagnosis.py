@@ -66,10 +66,10 @@ def decide(
 
     Differences are taken to be Laplace distributed with an unknown scale, an image counting once,
     however many classes it has. The log-likelihood ratio of two mistakes is then n ln(D2 / D1),
-    with D the mean distance; n images at most count. A mistake is named where it leaves at most
-    half of the difference, explains half of the flips, and its ratio against no mistake makes up
-    for having tried them all (Bonferroni). Others that are not worse by more than that are named
-    with it.
+    with D the mean distance. A mistake is named where it leaves at most half of the difference,
+    gives another class than the runtime's on no more images than half of the flips or than the
+    gates allow, and its ratio against no mistake makes up for having tried them all (Bonferroni).
+    Others that are not worse by more than that are named with it.
 
     Args:
         right: float32 (n, classes), the model's answers, all images.
@@ -80,7 +80,7 @@ def decide(
     needed = math.log(max(1, len(predictions)) / _ERROR_RATE)
     by_mistake: dict[Mistake, Suspect] = {}
     for one in predictions:
-        suspect = _suspect(one, needed)
+        suspect = _suspect(one, needed, thresholds)
         best = by_mistake.get(one.mistake)
         if best is None or _rank(suspect) < _rank(best):
             by_mistake[one.mistake] = suspect
@@ -95,20 +95,20 @@ def decide(
     return Decision(Found.no_disagreement if agrees else Found.none_known, (), suspects)
 
 
-def _suspect(one: Prediction, needed: float) -> Suspect:
+def _suspect(one: Prediction, needed: float, thresholds: Thresholds) -> Suspect:
     before = float(distances(one.right, one.candidate).mean())
     after = float(distances(one.predicted, one.candidate).mean())
     chosen, count = one.candidate.argmax(axis=1), len(one.right)
     flipped = one.right.argmax(axis=1) != chosen
     agreed = one.predicted.argmax(axis=1) == chosen
-    flips, explained = int(flipped.sum()), int((flipped & agreed).sum())
+    flips, left = int(flipped.sum()), int((~agreed).sum())
     ratio = count * math.log(max(before, _ROUNDING) / max(after, _ROUNDING))
     return Suspect(
         mistake=one.mistake,
         variant=one.variant,
         images=count,
         flips=flips,
-        flips_explained=explained,
+        flips_explained=int((flipped & agreed).sum()),
         agreed=int(agreed.sum()),
         distance=after,
         right_distance=before,
@@ -116,7 +116,7 @@ def _suspect(one: Prediction, needed: float) -> Suspect:
         clear=(
             before >= _SMALLEST
             and after <= _LARGEST_REMAINDER * before
-            and 2 * explained >= flips
+            and left <= max(flips // 2, _allowed(count, thresholds))
             and ratio >= needed
         ),
         order=one.order,
@@ -136,7 +136,11 @@ def _worse_by(best: Suspect, other: Suspect) -> float:
 
 def _agrees(right: Float32, candidate: Float32, thresholds: Thresholds) -> bool:
     flips = int((right.argmax(axis=1) != candidate.argmax(axis=1)).sum())
-    # As the gates do, never less than one image.
-    allowed = max(1, math.floor((1 - thresholds.min_top1_agreement) * len(right)))
     apart = np.abs(right.astype(np.float64) - candidate).max(axis=1).mean()
-    return flips <= allowed and float(apart) <= thresholds.max_mean_probability_difference
+    few = flips <= _allowed(len(right), thresholds)
+    return few and float(apart) <= thresholds.max_mean_probability_difference
+
+
+def _allowed(images: int, thresholds: Thresholds) -> int:
+    """Return how many flips are no disagreement; as in the gates, never less than one."""
+    return max(1, math.floor((1 - thresholds.min_top1_agreement) * images))

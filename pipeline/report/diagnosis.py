@@ -13,6 +13,7 @@ from pipeline.mistakes.registry import describe
 from pipeline.report.wording import joined
 
 _SHOWN = 8
+_ALWAYS_SHOWN = 3
 
 
 def conclusion(diagnosis: Diagnosis) -> str:
@@ -39,7 +40,7 @@ def conclusion(diagnosis: Diagnosis) -> str:
 
 def remarks(diagnosis: Diagnosis) -> list[str]:
     """Return what else is to be known: mistakes that cannot be told apart, or not be seen."""
-    said = []
+    said = [f"to mend it: {describe(name).mend}" for name in diagnosis.named]
     if len(diagnosis.named) > 1:
         said.append(f"as likely on these images: {_titles(diagnosis.named[1:], '; it ')}")
     best = diagnosis.suspects[0] if diagnosis.suspects else None
@@ -58,31 +59,27 @@ def remarks(diagnosis: Diagnosis) -> list[str]:
 
 
 def diagnosis_table(diagnosis: Diagnosis) -> Table:
-    """Return the likeliest mistakes, a row each, after a row for none."""
+    """Return the likeliest mistakes, a row each, after a row for none.
+
+    Those that explain nothing are left out but for the nearest few.
+    """
     table = Table(
-        title=f"{escape(diagnosis.runtime)} against {escape(diagnosis.reference)}: "
-        f"{diagnosis.flips} flips on {diagnosis.images} images",
+        title=f"{escape(diagnosis.runtime)}: {diagnosis.flips} flips on {diagnosis.images} images",
         title_justify="left",
-        caption="distance: mean total variation between predicted and recorded probabilities",
+        caption="distance: half the sum of the probability differences, mean over the images",
         caption_justify="left",
     )
     table.add_column("mistake", overflow="fold")
-    table.add_column("variant", overflow="fold")
-    for column in ("images", "flips explained", "distance", "difference explained"):
+    for column in ("images", "flips explained", "distance", "explained"):
         table.add_column(column, justify="right")
-    table.add_row(
-        "none",
-        "",
-        str(diagnosis.images),
-        f"0 of {diagnosis.flips}",
-        f"{diagnosis.distance:.4f}",
-        "",
-    )
-    for one in diagnosis.suspects[:_SHOWN]:
-        named = one.mistake in diagnosis.named
+    flips, distance = f"0 of {diagnosis.flips}", f"{diagnosis.distance:.4f}"
+    table.add_row("none", str(diagnosis.images), flips, distance, "-")
+    for place, one in enumerate(diagnosis.suspects[:_SHOWN]):
+        if place >= _ALWAYS_SHOWN and one.explained_share <= 0:
+            break
+        name = f"{one.mistake} ({escape(one.variant)})"
         table.add_row(
-            f"[bold]{one.mistake}[/]" if named else str(one.mistake),
-            escape(one.variant),
+            f"[bold]{name}[/]" if one.mistake in diagnosis.named else name,
             str(one.images),
             f"{one.flips_explained} of {one.flips}",
             f"{one.distance:.4f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from pipeline.contract.diagnosis import Diagnosis, Found
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
+from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.mistakes.interface import Answered, AnswerMistake, Fed
 from pipeline.mistakes.registry import describe, input_variants, wrong_answers
 from pipeline.parity.diagnosis import Float32, Prediction, decide, distances
@@ -89,13 +90,17 @@ def diagnose(
     )
 
 
-def diagnosis_refusal(diagnosis: Diagnosis, conclusion: str) -> PipelineError | None:
-    """Return how the command ends: with a mistake, undecided, or, where all agree, with None."""
-    if diagnosis.found is Found.no_disagreement:
-        return None
-    kind = GateFailed if diagnosis.found is Found.known else Inconclusive
-    mend = "; ".join(dict.fromkeys(describe(name).mend for name in diagnosis.named))
-    return kind(conclusion, where=diagnosis.candidate, next_step=mend or None)
+def exit_code(found: Found) -> int:
+    """Return how the command ends: a mistake is a failed gate, an unknown one is undecided."""
+    match found:
+        case Found.no_disagreement:
+            return 0
+        case Found.known:
+            return GateFailed.exit_code
+        case Found.none_known:
+            return Inconclusive.exit_code
+        case _:
+            assert_never(found)
 
 
 @dataclass(frozen=True)
@@ -240,6 +245,8 @@ def _on_the_way_out(answered: Answered, labels: tuple[str, ...]) -> list[Predict
         mistake = describe(name)
         order: tuple[str, ...] = ()
         for variant, rows in wrong_answers(name, answered).items():
+            if np.array_equal(rows, answered.right):
+                continue
             if isinstance(mistake, AnswerMistake) and mistake.order is not None:
                 order = tuple(labels[int(k)] for k in mistake.order(answered))
             found.append(Prediction(name, variant, answered.right, answered.candidate, rows, order))
