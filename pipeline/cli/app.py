@@ -20,6 +20,7 @@ from pipeline.cli import (
     record,
     report,
     run,
+    trace,
     train,
 )
 from pipeline.cli.output import Boundary
@@ -64,6 +65,7 @@ app.add_typer(android.app, name="android")
 app.command("inspect")(inspect.inspect)
 app.command("debug")(debug.debug)
 app.command("diagnose")(diagnose.diagnose)
+app.command("trace")(trace.trace)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("run")(run.run)

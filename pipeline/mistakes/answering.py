@@ -124,5 +124,6 @@ MISTAKES = (
         title="reads the quantized output without its scale and zero point",
         mend="compute scale * (stored - zero point), both read from the output tensor",
         variants=_RAW,
+        applies=lambda output: output.scale is not None,
     ),
 )

@@ -53,7 +53,7 @@ class Answered:
 
 Reading: TypeAlias = Callable[[Picture, ImageContract], Pixels]
 Feeding: TypeAlias = Callable[[Pixels, Fed], Stored]
-# None where the mistake cannot be made with this model, or changes nothing.
+# None where the mistake cannot be made with this model, or would be another one.
 Answering: TypeAlias = Callable[[Answered], Float32 | None]
 
 
@@ -97,7 +97,9 @@ class AnswerMistake(MistakeDescription):
 
     Each of `variants` returns float32 (n, classes). `order` returns, where the mistake is one of
     label order, which class of the model each output of the runtime holds, int64 (classes,).
+    `applies` says whether the mistake can be made with such an output; with any where None.
     """
 
     variants: Mapping[str, Answering]
     order: Callable[[Answered], npt.NDArray[np.int64]] | None = None
+    applies: Callable[[TensorInfo], bool] | None = None

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TypeAlias, assert_never
 
 from pipeline.contract.choices import Mistake
+from pipeline.contract.manifest import TensorInfo
 from pipeline.imaging.decode import Pixels
 from pipeline.mistakes import answering, feeding, reading
 from pipeline.mistakes.interface import (
@@ -47,10 +48,23 @@ def input_variants(name: Mistake, fed: Fed) -> tuple[str, ...]:
         case ReadingMistake():
             return tuple(mistake.variants)
         case FeedingMistake():
-            possible = mistake.applies is None or mistake.applies(fed)
-            return tuple(mistake.variants) if possible else ()
+            return tuple(mistake.variants) if can_be_made(name, fed, fed.tensor) else ()
         case AnswerMistake():
             return ()
+        case _:
+            assert_never(mistake)
+
+
+def can_be_made(name: Mistake, fed: Fed, output: TensorInfo) -> bool:
+    """Tell whether a mistake is possible with a file of such an input and output."""
+    mistake = describe(name)
+    match mistake:
+        case ReadingMistake():
+            return True
+        case FeedingMistake():
+            return mistake.applies is None or mistake.applies(fed)
+        case AnswerMistake():
+            return mistake.applies is None or mistake.applies(output)
         case _:
             assert_never(mistake)
 

@@ -18,7 +18,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.mistakes.interface import Answered, AnswerMistake, Fed
-from pipeline.mistakes.registry import describe, input_variants, wrong_answers
+from pipeline.mistakes.registry import can_be_made, describe, input_variants, wrong_answers
 from pipeline.parity.diagnosis import Float32, Prediction, decide, distances
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import ProgressEvent, Report, silent
@@ -216,10 +216,11 @@ def _predict(
         if not same[k]
     ]
     predictions += _on_the_way_out(Answered(right, candidate, graph.outputs[0]), model.labels.names)
-    possible = {one.mistake for one in every} | {one.mistake for one in predictions}
-    seen = {one.mistake for one in predictions}
-    unseen = tuple(name for name in Mistake if name in possible and name not in seen)
-    return right, predictions, unseen, tuple(name for name in Mistake if name not in possible)
+    made, seen = {one.mistake for one in every}, {one.mistake for one in predictions}
+    unseen = tuple(name for name in Mistake if name in made - seen)
+    output = graph.outputs[0]
+    impossible = tuple(name for name in Mistake if not can_be_made(name, fed, output))
+    return right, predictions, unseen, impossible
 
 
 def _ask(

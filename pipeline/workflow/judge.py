@@ -124,6 +124,18 @@ class HeldReference:
         )
 
 
+def reference_request(reference: KerasSource) -> RecordRequest:
+    """Return what Keras is asked on the validation split, under known other conventions too."""
+    return reference.record_request(
+        Split.validation,
+        probe_normalizations=tuple(
+            other
+            for name in NormalizationName
+            if (other := Normalization.named(name)) != reference.normalization
+        ),
+    )
+
+
 def hold_reference(
     reference: KerasSource, thresholds: Thresholds, run: RunDir, *, report: Report = silent
 ) -> HeldReference:
@@ -136,13 +148,7 @@ def hold_reference(
         BadInput: the model or an image is refused.
         EnvironmentProblem: Keras could not run.
     """
-    stated = reference.normalization
-    request = reference.record_request(
-        Split.validation,
-        probe_normalizations=tuple(
-            other for name in NormalizationName if (other := Normalization.named(name)) != stated
-        ),
-    )
+    stated, request = reference.normalization, reference_request(reference)
     recording, _ = record(request, run, report=report)
     conventions = conventions_of(request, run, recording)
     rows = np.array(conventions.rows, np.int64)
