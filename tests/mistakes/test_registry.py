@@ -159,3 +159,9 @@ def test_only_a_quantized_output_can_be_read_raw() -> None:
     np.testing.assert_allclose(rows["without the zero point"], asked.right - 0.5, atol=1 / 256)
     unsigned = rows["as bytes of the other sign"]
     assert set(np.unique(unsigned - rows["as stored"])) <= {0.0, 256.0}
+
+
+def test_the_page_lists_every_mistake() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "diagnose.md").read_text("utf-8")
+    listed = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert [name for name in listed if name in {*Mistake}] == [str(name) for name in Mistake]
