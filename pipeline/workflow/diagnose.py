@@ -33,7 +33,6 @@ from pipeline.workflow.predict import find_images
 # answers 200 images in half a minute.
 _FIRST_IMAGES = 40
 _KEPT = 6
-DEFAULT_IMAGES = 200
 
 
 def diagnose(
@@ -41,7 +40,7 @@ def diagnose(
     candidate: Path,
     data: Path,
     *,
-    images: int = DEFAULT_IMAGES,
+    images: int,
     report: Report = silent,
 ) -> Diagnosis:
     """Make each known mistake with the bundle's file, and see which predicts the recording.

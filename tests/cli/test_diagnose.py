@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.runtimes.recording import Recording
+from pipeline.contract.goldens import load_goldens
+from pipeline.runtimes.recording import InlineRecording, Recording
+from tests.android.bundles import whole_bundle
 from tests.commands import Call
 from tests.export.samples import INT8, LABELS, samples
 from tests.parity.recordings import recording
@@ -106,3 +108,36 @@ def test_other_labels_and_values_that_are_no_numbers_are_refused(
     done = call(*arguments(save(broken, tmp_path), Path(dataset.root)))
     assert done.code == 2
     assert "1 of 24 images" in done.said
+
+
+def test_a_phone_that_names_the_goldens_wrongly_is_diagnosed(call: Call, tmp_path: Path) -> None:
+    """What the app shares after its self-test is one JSON, of the bundle's own goldens."""
+    bundle = whole_bundle(tmp_path / "bundle")
+    goldens = load_goldens(bundle)
+    shared = InlineRecording(
+        runtime="android",
+        runtime_version="1",
+        model_sha256=goldens.model_sha256,
+        image_contract_sha256=goldens.image_contract_sha256,
+        labels=goldens.labels,
+        dataset_sha256="0" * 64,
+        split="goldens",
+        threads=1,
+        host="phone",
+        count=len(goldens.goldens),
+        latency_ms_p50=1.0,
+        latency_ms_p90=1.0,
+        image_ids=tuple(golden.sha256 for golden in goldens.goldens),
+        probabilities=tuple(
+            tuple(golden.probabilities[name] for name in goldens.labels)
+            for golden in goldens.goldens
+        ),
+    )
+    phone = tmp_path / "phone.json"
+    for by, code, named in ((0, 0, []), (1, 1, ["labels-shifted"])):
+        rows = tuple(row[by:] + row[:by] for row in shared.probabilities)
+        shared.model_copy(update={"probabilities": rows}).save(phone)
+        options = ("--candidate", phone, "--data", bundle / "goldens", "--json")
+        done = call("diagnose", "--reference", bundle, *options)
+        assert done.code == code, done.out + done.said
+        assert done.json()["diagnosis"]["named"] == named

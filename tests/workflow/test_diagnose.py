@@ -41,7 +41,7 @@ _INJECTED = (
 def diagnosed(injected: Injected, recipe: str, rows: Rows, folder: Path) -> Diagnosis:
     path = folder / "phone.json"
     injected.recording(rows).save(path)
-    return diagnose(injected.models[recipe], path, injected.images)
+    return diagnose(injected.models[recipe], path, injected.images, images=200)
 
 
 @pytest.mark.parametrize("mistake", _INJECTED)
@@ -99,7 +99,7 @@ def test_what_these_images_cannot_show_is_listed(tmp_path: Path) -> None:
         cv2.imwrite(str(images / f"{i}.png"), one)
     recorded = _recorded(images, np.full((12, len(LABELS)), 0.2, np.float32))
     recorded.save(tmp_path / "phone.json")
-    found = diagnose(drawn().models[FLOAT], tmp_path / "phone.json", images)
+    found = diagnose(drawn().models[FLOAT], tmp_path / "phone.json", images, images=200)
     assert {Mistake.letterbox, Mistake.exif_ignored} <= set(found.unseen)
     assert {suspect.mistake for suspect in found.suspects}.isdisjoint(found.unseen)
 
