@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("export", "parity"),
     ("data", "training", "runtimes", "report", "android"),
-    ("classifier",),
+    ("classifier", "mistakes"),
     ("imaging", "tflite", "metrics", "signing"),
     # contract raises errors; child hashes requests and carries errors and progress.
     ("child",),

@@ -12,6 +12,7 @@ from pipeline.cli import (
     data,
     debug,
     demo,
+    diagnose,
     evaluate,
     export,
     inspect,
@@ -21,6 +22,7 @@ from pipeline.cli import (
     report,
     run,
     sign,
+    trace,
     train,
     verify,
 )
@@ -68,6 +70,8 @@ app.command("sign")(sign.sign)
 app.add_typer(android.app, name="android")
 app.command("inspect")(inspect.inspect)
 app.command("debug")(debug.debug)
+app.command("diagnose")(diagnose.diagnose)
+app.command("trace")(trace.trace)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("run")(run.run)

@@ -92,6 +92,36 @@ class Step(StrEnum):
         return tuple(by_name[name] for name in self._needs)
 
 
+class Mistake(StrEnum):
+    """Name the known mistakes of a runtime that answers otherwise than its model should.
+
+    The order is that in which equally likely ones are named. What each does is an entry in
+    `pipeline.mistakes`, in `reading`, `feeding` or `answering`.
+    """
+
+    bgr = "bgr"
+    unit_range = "unit-range"
+    raw_range = "raw-range"
+    mean_std_swapped = "mean-std-swapped"
+    other_normalization = "other-normalization"
+    planar = "planar"
+    zero_point = "zero-point"
+    nearest = "nearest"
+    bicubic = "bicubic"
+    antialiased = "antialiased"
+    corner_sampled = "corner-sampled"
+    center_crop = "center-crop"
+    letterbox = "letterbox"
+    exif_ignored = "exif-ignored"
+    mirrored = "mirrored"
+    transposed = "transposed"
+    rotated = "rotated"
+    labels_shifted = "labels-shifted"
+    labels_permuted = "labels-permuted"
+    softmax_twice = "softmax-twice"
+    raw_output = "raw-output"
+
+
 def default_io(quantize: Quantize) -> Io:
     """Return uint8 for int8, so that phone runtimes take raw pixels, and float32 otherwise."""
     return Io.uint8 if quantize is Quantize.int8 else Io.float32

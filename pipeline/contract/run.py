@@ -130,6 +130,11 @@ class RunDir:
         """Return the folder of pages on single int8 files, named after them."""
         return self.root / "debug"
 
+    @property
+    def traces(self) -> Path:
+        """Return the folder of what each step did to a bundle's answers, a file a bundle."""
+        return self.root / "traces"
+
     def bundle(self, recipe_name: str) -> Path:
         """Return the folder of a published bundle."""
         return self.root / "bundles" / recipe_name

@@ -22,13 +22,16 @@ _OPAQUE = frozenset({"1", "L", "P", "RGB", "CMYK", "YCbCr"})
 _WITH_ALPHA = frozenset({"LA", "PA", "RGBA", "La", "RGBa"})
 
 
-def decode_bytes(data: bytes, contract: ImageContract, *, where: str) -> Pixels:
+def decode_bytes(
+    data: bytes, contract: ImageContract, *, where: str, as_stored: bool = False
+) -> Pixels:
     """Decode an encoded image to RGB.
 
     Args:
         data: the bytes of a JPEG, PNG, WebP, BMP or TIFF file.
         contract: gives the largest accepted number of pixels.
         where: the name used in errors.
+        as_stored: leave the EXIF orientation out, which is a mistake that runtimes make.
 
     Returns:
         uint8 array of shape (height, width, 3), 0 to 255, EXIF orientation applied. Alpha is
@@ -49,7 +52,7 @@ def decode_bytes(data: bytes, contract: ImageContract, *, where: str) -> Pixels:
                 if width * height > contract.max_image_px:
                     raise _bomb(f"{width}x{height}", contract, where)
                 image.load()
-                oriented = ImageOps.exif_transpose(image)
+                oriented = image if as_stored else ImageOps.exif_transpose(image)
                 return _to_rgb(oriented, where)
     except BadInput:
         raise
@@ -66,7 +69,9 @@ def decode_bytes(data: bytes, contract: ImageContract, *, where: str) -> Pixels:
         raise BadInput("the image is truncated or damaged", where=where, got=str(error)) from error
 
 
-def decode_file(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
+def decode_file(
+    path: Path, contract: ImageContract, sha256: str | None = None, *, as_stored: bool = False
+) -> Pixels:
     """Decode an image file; see `decode_bytes`. With a hash it must be the file it was made of.
 
     Raises:
@@ -85,7 +90,7 @@ def decode_file(path: Path, contract: ImageContract, sha256: str | None = None) 
             got=f"sha256 {found}",
             next_step="run `pipeline data prepare` again",
         )
-    return decode_bytes(data, contract, where=str(path))
+    return decode_bytes(data, contract, where=str(path), as_stored=as_stored)
 
 
 def _bomb(got: str, contract: ImageContract, where: str) -> BadInput:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.manifest import BundleManifest, ModelManifest
+from pipeline.contract.trace import Trace
 from pipeline.contract.verdict import Verdict
 from pipeline.metrics import Metrics
 from pipeline.report.verdict_figures import VerdictFigures, figures_of
@@ -48,6 +49,7 @@ class BundleResult:
     published: str | None = None
     rejected: str | None = None
     points: TrueClassPoints | None = None
+    trace: Trace | None = None
 
     @property
     def figures(self) -> VerdictFigures:

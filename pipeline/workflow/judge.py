@@ -175,6 +175,11 @@ class HeldReference:
         )
 
 
+def reference_request(reference: KerasModel, images: ImageSet) -> RecordRequest:
+    """Return what Keras is asked about images, under other conventions too."""
+    return reference.record_request(images, probe_normalizations=reference.normalization.others())
+
+
 def hold_reference(
     reference: KerasModel,
     images: ImageSet,
@@ -193,11 +198,7 @@ def hold_reference(
         BadInput: the model or an image is refused.
         EnvironmentProblem: Keras could not run.
     """
-    stated = reference.normalization
-    request = reference.record_request(
-        images,
-        probe_normalizations=stated.others(),
-    )
+    stated, request = reference.normalization, reference_request(reference, images)
     recorded = record(request, run, fresh=fresh, report=report)
     conventions = conventions_of(request, run, recorded.recording)
     rows = np.array(conventions.rows, np.int64)

@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.contract.bundle import VERDICT_FILE, load_bundle
+from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.files import write_text_atomic
-from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.run import RunDir
+from pipeline.contract.trace import Trace
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
 from pipeline.metrics import Metrics, load_metrics
@@ -108,14 +109,15 @@ def _bundles(run: RunDir, reader: _Reader) -> list[BundleResult]:
     results = []
     for parent, published in ((run.root / "bundles", True), (run.root / "rejected", False)):
         for folder in sorted(parent.glob("[!.]*")):
-            bundle = _bundle(folder, published, recordings, reader)
+            trace = run.traces / f"{folder.name}.json"
+            bundle = _bundle(folder, published, recordings, trace, reader)
             if bundle is not None:
                 results.append(bundle)
     return results
 
 
 def _bundle(
-    folder: Path, published: bool, recordings: dict[str, Path], reader: _Reader
+    folder: Path, published: bool, recordings: dict[str, Path], trace: Path, reader: _Reader
 ) -> BundleResult | None:
     # One that was changed since it was proven is not shown as proven.
     manifest = reader.read(lambda: load_bundle(folder), folder)
@@ -129,6 +131,7 @@ def _bundle(
         published=str(folder) if published else None,
         rejected=None if published else str(folder),
         points=reader.read(lambda: _points(verdict, recordings), folder),
+        trace=reader.read(lambda: _trace(trace, manifest), trace),
     )
 
 
@@ -144,6 +147,14 @@ def _points(verdict: Verdict, recordings: dict[str, Path]) -> TrueClassPoints | 
         return None
     reference, candidate = (Recording.load(recordings[name]) for name in named)
     return TrueClassPoints(*align(reference, candidate).of_true_class())
+
+
+def _trace(path: Path, manifest: BundleManifest) -> Trace | None:
+    """Return what was traced of this bundle; None where that was of an earlier one."""
+    if not path.exists():
+        return None
+    trace = Trace.load(path)
+    return trace if trace.model_sha256 == manifest.files[MODEL_FILE].sha256 else None
 
 
 def _history(path: Path) -> list[dict[str, float | str]]:

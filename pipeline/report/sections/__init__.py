@@ -19,6 +19,7 @@ from pipeline.report.sections import (
     key_figures,
     reproduction,
     search,
+    trace,
     training,
     unreadable,
     verdicts,
@@ -36,6 +37,7 @@ OF_BUNDLE: Mapping[str, Callable[[BundleResult], Context | None]] = {
     "drawings": drawings.context,
     "comparison": comparison.context,
     "search": search.context,
+    "trace": trace.context,
     "file": file.context,
 }
 AFTER_BUNDLES: Mapping[str, Callable[[RunReport], Context | None]] = {

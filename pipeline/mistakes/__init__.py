@@ -1,0 +1,1 @@
+"""The known mistakes of runtimes that are asked the right question and answer another one."""
