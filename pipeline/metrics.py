@@ -43,6 +43,17 @@ class Metrics(Frozen):
     confusion: tuple[tuple[int, ...], ...]
 
 
+class ReliabilityBin(Frozen):
+    """Hold the images whose highest probability lies in one range of equal width.
+
+    `confidence` is the mean of that probability, `accuracy` the share answered right, 0 to 1.
+    """
+
+    images: int
+    confidence: float
+    accuracy: float
+
+
 _BY_SPLIT = TypeAdapter(dict[str, Metrics])
 
 
@@ -94,14 +105,41 @@ def expected_calibration_error(truth: Truth, probabilities: Probabilities, bins:
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
     """
+    _, confidence, right = _binned(truth, probabilities, bins)
+    gaps = np.abs(confidence - right)
+    return float(gaps.sum() / len(truth))
+
+
+def reliability(
+    truth: Truth, probabilities: Probabilities, bins: int = 15
+) -> tuple[ReliabilityBin, ...]:
+    """Return the bins that the expected calibration error is a mean of, without the empty ones.
+
+    Args:
+        truth: int64 (n,), class indices.
+        probabilities: float32 (n, classes), 0 to 1.
+        bins: ranges of equal width from 0 to 1.
+    """
+    counts, confidence, right = _binned(truth, probabilities, bins)
+    return tuple(
+        ReliabilityBin(images=int(n), confidence=float(sure / n), accuracy=float(hits / n))
+        for n, sure, hits in zip(counts, confidence, right, strict=True)
+        if n
+    )
+
+
+def _binned(
+    truth: Truth, probabilities: Probabilities, bins: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return of each bin the images, the sum of their confidence, and how many are right."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
     which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.abs(
-        np.bincount(which, weights=confidence, minlength=bins)
-        - np.bincount(which, weights=correct, minlength=bins)
+    return (
+        np.bincount(which, minlength=bins),
+        np.bincount(which, weights=confidence, minlength=bins),
+        np.bincount(which, weights=correct, minlength=bins),
     )
-    return float(gaps.sum() / len(truth))
 
 
 def measure(truth: Truth, probabilities: Probabilities, labels: tuple[str, ...]) -> Metrics:
