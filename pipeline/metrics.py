@@ -136,9 +136,9 @@ def _binned(
     correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
     which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     return (
-        np.bincount(which, minlength=bins),
-        np.bincount(which, weights=confidence, minlength=bins),
-        np.bincount(which, weights=correct, minlength=bins),
+        np.bincount(which, minlength=bins).astype(np.int64),
+        np.bincount(which, weights=confidence, minlength=bins).astype(np.float64),
+        np.bincount(which, weights=correct, minlength=bins).astype(np.float64),
     )
 
 

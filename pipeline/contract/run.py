@@ -122,13 +122,21 @@ class RunDir:
 
     @property
     def report(self) -> Path:
-        """Return the HTML report of the run."""
+        """Return the HTML report of the run: the page of the model it trained."""
         return self.root / "report" / "index.html"
 
     @property
     def debug(self) -> Path:
         """Return the folder of pages on single int8 files, named after them."""
         return self.root / "debug"
+
+    def report_of(self, model_sha256: str) -> Path:
+        """Return the page of another model whose exports are in this run."""
+        return self.report.parent / model_sha256[:12] / "index.html"
+
+    def debug_page(self, name: str) -> Path:
+        """Return the page on the layers of a bundle's or a file's int8 model."""
+        return self.debug / f"{name}.html"
 
     def bundle(self, recipe_name: str) -> Path:
         """Return the folder of a published bundle."""

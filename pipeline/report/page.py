@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -29,6 +30,12 @@ def render(template: str, **context: Any) -> str:
 def code(text: str) -> Markup:
     """Return text as a hash, a path or an identifier is set."""
     return Markup("<code>{}</code>").format(text)
+
+
+def page_date() -> str:
+    """Return now in words, for the head of a page; no hashed artifact has a date."""
+    now = datetime.now(UTC)
+    return f"{now.day} {now:%B %Y, %H:%M} UTC"
 
 
 @cache

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.contract.layer_errors import DebugReport
+from pipeline.metrics import ReliabilityBin
 from pipeline.report import svg
-from pipeline.report.run_report import TrueClassPoints
+from pipeline.report.run_report import (
+    Calibration,
+    Calibrations,
+    Interval,
+    RecallIntervals,
+    TrueClassPoints,
+)
 from pipeline.report.verdict_figures import Recall
 
 # Which colour a training curve has.
 CURVE_CLASS = {"train": "reference", "validation": "candidate"}
-# How many of the weakest layers a drawing marks.
-MARKED_LAYERS = 5
-
-_DB_STEP = 10
 
 
 @dataclass(frozen=True)
@@ -31,36 +33,76 @@ class Bar:
     strong: bool
 
 
-def recall_bars(recall: Mapping[str, Recall]) -> Markup:
-    """Draw each class's recall on both sides as a pair of bars."""
+def recall_bars(recall: Mapping[str, Recall], intervals: Mapping[str, RecallIntervals]) -> Markup:
+    """Draw each class's recall on both sides as a pair of bars, with 95% intervals if known."""
     row = 40
     axes = svg.Axes(150, 12, 330, row * len(recall))
     parts = axes.x_grid([f"{100 * tick:g}%" for tick in svg.TICKS])
+    said = []
     for i, (label, values) in enumerate(recall.items()):
-        y = axes.top + row * i
+        y, known = axes.top + row * i, intervals.get(label)
         name, style = f"{label} ({values.images})", "label strong" if values.critical else "label"
-        parts.append(
-            svg.text(axes.left - 10, y + (15 if values.critical else 20), name, style, "end")
-        )
+        above = y + (15 if values.critical else 20)
+        parts.append(svg.text(axes.left - 10, above, name, style, "end"))
         if values.critical:
             parts.append(svg.text(axes.left - 10, y + 30, "critical", "critical", "end"))
+        words = []
         for offset, side in ((4, "reference"), (20, "candidate")):
             share: float | None = getattr(values, side)
+            interval: Interval | None = getattr(known, side, None)
+            words.append(_percent(share) + _in_words(interval))
             if share is None:
                 parts.append(svg.text(axes.left + 6, y + offset + 11, "no images", "value"))
                 continue
             width = max(1.0, axes.width * share)
             parts.append(svg.rect(f"{side} bar", axes.left, y + offset, width, 14))
-            shown = f"{100 * share:.1f}"
-            parts.append(svg.text(axes.x(share) + 6, y + offset + 11, shown, "value"))
-    lines = "; ".join(
-        f"{label}{' (critical)' if values.critical else ''}: "
-        f"{_percent(values.reference)} to {_percent(values.candidate)}"
-        for label, values in recall.items()
+            shown, right = f"{100 * share:.1f}", axes.x(share)
+            if interval is not None:
+                parts.append(_whisker(axes, interval, y + offset + 7))
+                right = max(right, axes.x(interval[1]))
+            parts.append(svg.text(right + 6, y + offset + 11, shown, "value"))
+        critical = " (critical)" if values.critical else ""
+        said.append(f"{label}{critical}: {' to '.join(words)}")
+    described = f"Recall by class, reference to candidate. {'; '.join(said)}"
+    return svg.drawing(530, axes.bottom + 26, described, parts)
+
+
+def reliability_diagram(calibrations: Calibrations) -> Markup:
+    """Draw accuracy against confidence of both sides, a dot a bin, larger for more images."""
+    axes = svg.Axes(46, 12, 330, 330)
+    names = [f"{tick:g}" for tick in svg.TICKS]
+    turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
+    parts = [
+        *axes.x_grid(names),
+        *axes.y_grid(names),
+        svg.path("diagonal", f"M{axes.left:g} {axes.bottom:g}L{axes.x(1):g} {axes.top:g}"),
+        svg.text(axes.x(0.5), axes.bottom + 40, "confidence", "axis", "middle"),
+        svg.element("text", "accuracy", class_="axis", text_anchor="middle", transform=turned),
+    ]
+    said = []
+    for side in ("reference", "candidate"):
+        found: Calibration = getattr(calibrations, side)
+        most = max((one.images for one in found.bins), default=1)
+        places = [(axes.x(one.confidence), axes.y(one.accuracy)) for one in found.bins]
+        line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        parts.append(svg.path(f"thin line {side}", f"M{line}"))
+        parts += [
+            svg.element(
+                "circle",
+                svg.element("title", _bin_in_words(side, one)),
+                class_=f"{side} bin",
+                cx=round(x, 1),
+                cy=round(y, 1),
+                r=round(3 + 7 * math.sqrt(one.images / most), 1),
+            )
+            for one, (x, y) in zip(found.bins, places, strict=True)
+        ]
+        said.append(f"{side} {100 * found.error:.1f}%")
+    described = (
+        "Reliability: the share answered right against the confidence of the answer. "
+        f"Expected calibration error: {', '.join(said)}."
     )
-    return svg.drawing(
-        530, axes.bottom + 26, f"Recall by class, reference to candidate. {lines}", parts
-    )
+    return svg.drawing(axes.x(1) + 14, axes.bottom + 50, described, parts)
 
 
 def true_class_scatter(
@@ -166,48 +208,27 @@ def share_bars(bars: Sequence[Bar], described: str, asked: tuple[float, str] | N
     return svg.drawing(axes.x(1) + 70, axes.bottom + 24, described, parts)
 
 
-def layer_plot(found: DebugReport) -> Markup:
-    """Draw the SQNR of every layer in graph order, and the saturated share below."""
-    bar, gap = 12, 4
-    order = found.weakest_first()
-    weak = {i for i in order[:MARKED_LAYERS] if found.layers[i].sqnr_db is not None}
-    known = [0.0, *(layer.sqnr_db for layer in found.layers if layer.sqnr_db is not None)]
-    low = _DB_STEP * math.floor(min(known) / _DB_STEP)
-    high = _DB_STEP * max(low // _DB_STEP + 1, math.ceil(max(known) / _DB_STEP))
-    most = max(layer.saturated_share for layer in found.layers) or 0.01
-    width = (bar + gap) * len(found.layers)
-    sqnr, saturated = svg.Axes(52, 34, width, 200), svg.Axes(52, 290, width, 80)
-    parts = [
-        svg.text(sqnr.left, 14, "SQNR, dB", "axis"),
-        *sqnr.y_grid([f"{low + (high - low) * tick:.3g}" for tick in svg.TICKS]),
-        svg.text(saturated.left, saturated.top - 14, "saturated values", "axis"),
-        *saturated.y_grid(["0%", f"{100 * most:.2g}%"], (0.0, 1.0)),
-    ]
-    zero = sqnr.y(-low / (high - low))
-    for i, layer in enumerate(found.layers):
-        x, side = sqnr.left + gap / 2 + (bar + gap) * i, "gated" if i in weak else "candidate"
-        db = "no error" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
-        said = f"{i + 1} {layer.short_name}: {db}, {100 * layer.saturated_share:.2f}% saturated"
-        if layer.sqnr_db is not None:
-            reach = sqnr.height * layer.sqnr_db / (high - low)
-            parts.append(svg.rect(f"{side} bar", x, zero - max(reach, 0.0), bar, abs(reach), said))
-        tall = saturated.height * layer.saturated_share / most
-        parts.append(svg.rect(f"{side} bar", x, saturated.bottom - tall, bar, tall, said))
-        number = str(i + 1)
-        if i % 5 == 4 or i == 0:
-            parts.append(svg.text(x + bar / 2, saturated.bottom + 18, number, "tick", "middle"))
-        if i in weak:
-            parts.append(svg.text(x + bar / 2, sqnr.bottom + 16, number, "critical", "middle"))
-    described = "SQNR of each layer in the order of the graph"
-    if weak:
-        weakest = found.layers[order[0]]
-        described += f"; the weakest, {weakest.short_name}, has {weakest.sqnr_db:.1f} dB"
-    return svg.drawing(sqnr.x(1) + 8, saturated.bottom + 26, f"{described}.", parts)
-
-
 def _colour(bright: bool) -> str:
     return "candidate" if bright else "reference"
 
 
 def _percent(share: float | None) -> str:
     return "no images" if share is None else f"{100 * share:.1f}%"
+
+
+def _whisker(axes: svg.Axes, interval: Interval, y: float) -> Markup:
+    low, high = axes.x(interval[0]), axes.x(interval[1])
+    ends = f"M{low:.1f} {y - 4:g}v8M{high:.1f} {y - 4:g}v8"
+    d = f"M{low:.1f} {y:g}H{high:.1f}{ends}"
+    # With a rim, so that it is seen on its bar too.
+    return svg.path("whisker halo", d) + svg.path("whisker", d)
+
+
+def _in_words(interval: Interval | None) -> str:
+    return "" if interval is None else f" [{100 * interval[0]:.1f} to {100 * interval[1]:.1f}]"
+
+
+def _bin_in_words(side: str, one: ReliabilityBin) -> str:
+    return (
+        f"{side}: {one.images} images, confidence {one.confidence:.2f}, accuracy {one.accuracy:.2f}"
+    )

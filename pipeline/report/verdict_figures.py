@@ -24,9 +24,10 @@ class Shares(_Shown):
 
 
 class Share(_Shown):
-    """Hold one share, 0 to 1."""
+    """Hold one share, 0 to 1, and its 95% Wilson interval where the verdict has one."""
 
     share: float
+    wilson_95: tuple[float, float] | None = None
 
 
 class Accuracy(_Shown):
@@ -99,6 +100,8 @@ class Ties(_Shown):
 class VerdictFigures(_Shown):
     """Hold what a page shows of `Verdict.figures`; what was not measured is None or empty."""
 
+    images: int | None = None
+    split: str | None = None
     notes: tuple[dict[str, JsonValue], ...] = ()
     accuracy: Accuracy | None = None
     balanced_accuracy: Shares | None = None
