@@ -41,7 +41,8 @@ def recall_bars(recall: Mapping[str, Recall], intervals: Mapping[str, RecallInte
     said = []
     for i, (label, values) in enumerate(recall.items()):
         y, known = axes.top + row * i, intervals.get(label)
-        name, style = f"{label} ({values.images})", "label strong" if values.critical else "label"
+        name = f"{svg.short(label, 12)} ({values.images})"
+        style = "label strong" if values.critical else "label"
         above = y + (15 if values.critical else 20)
         parts.append(svg.text(axes.left - 10, above, name, style, "end"))
         if values.critical:
@@ -198,7 +199,7 @@ def share_bars(bars: Sequence[Bar], described: str, asked: tuple[float, str] | N
     for i, bar in enumerate(bars):
         y, right = axes.top + row * i, place(bar.share)
         style, side = ("label strong" if bar.strong else "label"), _colour(bar.bright)
-        parts.append(svg.text(axes.left - 10, y + 15, bar.name, style, "end"))
+        parts.append(svg.text(axes.left - 10, y + 15, svg.short(bar.name, 20), style, "end"))
         parts.append(svg.rect(f"{side} bar", axes.left, y + 3, max(1.0, right - axes.left), 16))
         parts.append(svg.text(right + 6, y + 15, f"{100 * bar.share:.2f}%", "value"))
     if asked is not None:

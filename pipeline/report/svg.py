@@ -89,6 +89,11 @@ def text(x: float, y: float, text: str, style: str, anchor: str | None = None) -
     return element("text", text, x=x, y=y, class_=style, text_anchor=anchor)
 
 
+def short(name: str, most: int = 18) -> str:
+    """Return a name that fits beside a drawing, its end cut off where it is longer."""
+    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def element(name: str, *children: str, **attributes: str | float | None) -> Markup:
     """Return one element; text and values are escaped, `class_` and `a_b` mean class and a-b."""
     written = Markup("").join(
