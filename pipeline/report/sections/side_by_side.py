@@ -13,6 +13,8 @@ from pipeline.report.run_report import BundleResult, Interval, RunReport
 from pipeline.report.verdict_figures import VerdictFigures
 from pipeline.report.wording import MARK, NOTHING, OUTCOME_WORD, amount, counted, joined
 
+_MOST_COLUMNS = 3
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -34,12 +36,16 @@ class Row:
 
 def context(report: RunReport) -> dict[str, Any]:
     """Return the bundles as columns and the measures as rows; no bundle is something to say too."""
-    bundles = report.bundles
+    bundles, common = report.bundles, _common_reference(report.bundles)
+    names = [*(["Keras"] if common else []), *(bundle.name for bundle in bundles)]
     return {
         "heading": "Side by side",
         "conclusion": _conclusion(bundles),
         "columns": [_column(bundle) for bundle in bundles],
-        "keras": _common_reference(bundles),
+        "keras": common,
+        "names": names,
+        # More columns than a narrow page has room for.
+        "stacked": len(names) > _MOST_COLUMNS,
         "rows": _rows(report) if bundles else [],
     }
 

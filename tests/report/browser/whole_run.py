@@ -34,19 +34,21 @@ LONG_NAMES = tuple(f"a_class_with_a_very_long_name_{i}" for i in range(14))
 
 
 def whole_run(folder: Path, names: tuple[str, ...] = NAMES) -> RunDir:
-    """Make a run with a proven, a refused and another model's bundle, and a debug page."""
+    """Make a run with a proven, refused and another model's bundles, and a debug page."""
     run = RunDir(folder)
     labels = Labels(names=names, critical=(names[0],))
     dataset = _dataset(run, labels)
     truth = [names.index(str(image.label)) for image in dataset.images]
     _train(run, labels, truth)
     own = sha256_file(run.model)
-    lost = [1 if chosen == 0 and i % 2 else chosen for i, chosen in enumerate(truth)]
-    moved = [(chosen + 1) % len(names) if i % 29 == 3 else chosen for i, chosen in enumerate(truth)]
+    lost = [1 if chosen == 0 and i % 3 else chosen for i, chosen in enumerate(truth)]
+    moved = [(chosen + 1) % len(names) if i == 3 else chosen for i, chosen in enumerate(truth)]
     for path, recipe, chosen, model in (
         (run.bundle("float16"), Recipe(quantize=Quantize.float16), moved, own),
         (run.rejected("int8-uint8"), _INT8, lost, own),
+        (run.bundle("float32"), Recipe(quantize=Quantize.float32), truth, own),
         (run.bundle("dynamic"), Recipe(quantize=Quantize.dynamic), truth, FOREIGN),
+        (run.rejected("int8-int8"), Recipe(quantize=Quantize.int8, io=Io.int8), lost, FOREIGN),
     ):
         _bundle(run, dataset, path, recipe, (truth, chosen), model)
     _debug(run)
