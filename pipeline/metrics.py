@@ -105,8 +105,11 @@ def expected_calibration_error(truth: Truth, probabilities: Probabilities, bins:
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
     """
-    _, confidence, right = _binned(truth, probabilities, bins)
-    gaps = np.abs(confidence - right)
+    confidence, correct, which = calibration_bins(truth, probabilities, bins)
+    gaps = np.abs(
+        np.bincount(which, weights=confidence, minlength=bins)
+        - np.bincount(which, weights=correct, minlength=bins)
+    )
     return float(gaps.sum() / len(truth))
 
 
@@ -120,25 +123,14 @@ def reliability(
         probabilities: float32 (n, classes), 0 to 1.
         bins: ranges of equal width from 0 to 1.
     """
-    counts, confidence, right = _binned(truth, probabilities, bins)
+    confidence, correct, which = calibration_bins(truth, probabilities, bins)
     return tuple(
-        ReliabilityBin(images=int(n), confidence=float(sure / n), accuracy=float(hits / n))
-        for n, sure, hits in zip(counts, confidence, right, strict=True)
-        if n
-    )
-
-
-def _binned(
-    truth: Truth, probabilities: Probabilities, bins: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return of each bin the images, the sum of their confidence, and how many are right."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    return (
-        np.bincount(which, minlength=bins).astype(np.int64),
-        np.bincount(which, weights=confidence, minlength=bins).astype(np.float64),
-        np.bincount(which, weights=correct, minlength=bins).astype(np.float64),
+        ReliabilityBin(
+            images=int((which == k).sum()),
+            confidence=float(confidence[which == k].mean()),
+            accuracy=float(correct[which == k].mean()),
+        )
+        for k in np.unique(which).tolist()
     )
 
 
@@ -187,3 +179,15 @@ def _auc(positive: npt.NDArray[np.bool_], score: Probabilities) -> float | None:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(positive, score))
+
+
+def calibration_bins(
+    truth: Truth, probabilities: Probabilities, bins: int = 15
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return of each image its confidence, whether it is right (0 or 1), and its bin; (n,) each.
+
+    The bins are those of `expected_calibration_error`, of equal width in the confidence, 0 to 1.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
+    return confidence, correct, np.minimum((confidence * bins).astype(np.int64), bins - 1)

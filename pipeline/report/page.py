@@ -17,14 +17,15 @@ from pipeline.report.wording import NOTHING, amount
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def render(template: str, **context: Any) -> str:
+def render(template: str, *, date: str | None = None, **context: Any) -> str:
     """Return a page as an HTML document in UTF-8: no script, no external resource.
 
     Args:
         template: the name of a file in `templates/`.
+        date: when the page was made, in words.
         context: what the template shows; `Markup` is taken as it is, other text is escaped.
     """
-    return _environment().get_template(template).render(context)
+    return _environment().get_template(template).render(context, date=date)
 
 
 def code(text: str) -> Markup:
