@@ -43,6 +43,17 @@ class Metrics(Frozen):
     confusion: tuple[tuple[int, ...], ...]
 
 
+class ReliabilityBin(Frozen):
+    """Hold the images whose highest probability lies in one range of equal width.
+
+    `confidence` is the mean of that probability, `accuracy` the share answered right, 0 to 1.
+    """
+
+    images: int
+    confidence: float
+    accuracy: float
+
+
 _BY_SPLIT = TypeAdapter(dict[str, Metrics])
 
 
@@ -94,14 +105,33 @@ def expected_calibration_error(truth: Truth, probabilities: Probabilities, bins:
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    confidence, correct, which = calibration_bins(truth, probabilities, bins)
     gaps = np.abs(
         np.bincount(which, weights=confidence, minlength=bins)
         - np.bincount(which, weights=correct, minlength=bins)
     )
     return float(gaps.sum() / len(truth))
+
+
+def reliability(
+    truth: Truth, probabilities: Probabilities, bins: int = 15
+) -> tuple[ReliabilityBin, ...]:
+    """Return the bins that the expected calibration error is a mean of, without the empty ones.
+
+    Args:
+        truth: int64 (n,), class indices.
+        probabilities: float32 (n, classes), 0 to 1.
+        bins: ranges of equal width from 0 to 1.
+    """
+    confidence, correct, which = calibration_bins(truth, probabilities, bins)
+    return tuple(
+        ReliabilityBin(
+            images=int((which == k).sum()),
+            confidence=float(confidence[which == k].mean()),
+            accuracy=float(correct[which == k].mean()),
+        )
+        for k in np.unique(which).tolist()
+    )
 
 
 def measure(truth: Truth, probabilities: Probabilities, labels: tuple[str, ...]) -> Metrics:

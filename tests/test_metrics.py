@@ -19,6 +19,7 @@ from pipeline.metrics import (
     expected_calibration_error,
     load_metrics,
     measure,
+    reliability,
 )
 
 NAMES = ("a", "b", "c", "d")
@@ -112,6 +113,17 @@ def test_calibration_error_is_the_weighted_gap_by_hand() -> None:
     probabilities = np.array([[1, 0], [1, 0], [0.6, 0.4], [0.6, 0.4]], np.float32)
     found = expected_calibration_error(np.array([1, 1, 0, 1]), probabilities)
     assert found == pytest.approx((2 * 1.0 + 2 * 0.1) / 4)
+
+
+def test_the_calibration_error_is_the_weighted_gap_of_the_bins_that_are_drawn() -> None:
+    rng = np.random.default_rng(3)
+    probabilities = rng.dirichlet((0.5, 0.5, 0.5), 300).astype(np.float32)
+    truth = rng.integers(0, 3, 300)
+    bins = reliability(truth, probabilities)
+    assert sum(one.images for one in bins) == 300
+    assert [one.confidence for one in bins] == sorted(one.confidence for one in bins)
+    gap = sum(one.images * abs(one.confidence - one.accuracy) for one in bins) / 300
+    assert gap == pytest.approx(expected_calibration_error(truth, probabilities), abs=1e-12)
 
 
 def test_balanced_accuracy_leaves_out_classes_without_images() -> None:

@@ -204,7 +204,7 @@ def export(
             reference=not no_reference,
         )
         exported = export_file(job, run, report=report)
-        written = write_report(run)
+        written = write_report(run, model_sha256=job.source.sha256)
     finish([exported], written, junit, markdown)
 
 

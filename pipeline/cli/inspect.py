@@ -18,12 +18,16 @@ def inspect(
     """Show what is in a .tflite file.
 
     Tensors, quantization, metadata, operators with their versions, the oldest runtime that has
-    them all.
+    them all. Of a bundle, also its thresholds and its unsure band.
     """
-    from pipeline.contract.bundle import tflite_file
+    from pipeline.contract.bundle import MODEL_FILE, load_bundle
     from pipeline.report.terminal import inspection_tables
     from pipeline.tflite.inspect import inspect_file
 
-    inspection = inspect_file(tflite_file(model))
-    tables = inspection_tables(inspection, str(model))
-    output.result(inspection.model_dump(mode="json"), *tables)
+    manifest = load_bundle(model) if model.is_dir() else None
+    inspection = inspect_file(model if manifest is None else model / MODEL_FILE)
+    decision = None if manifest is None else manifest.decision
+    value = inspection.model_dump(mode="json")
+    if decision is not None:
+        value["decision"] = decision.model_dump(mode="json")
+    output.result(value, *inspection_tables(inspection, str(model), decision))

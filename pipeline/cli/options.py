@@ -78,6 +78,13 @@ ToleranceOption = Annotated[
 JunitOption = Annotated[
     Path | None, typer.Option("--junit", help="Also write the checks as a JUnit XML file.")
 ]
+ImagesOption = Annotated[
+    bool,
+    typer.Option(
+        "--images",
+        help="Show the images that flipped, with their file names: they become part of the page.",
+    ),
+]
 MarkdownOption = Annotated[
     Path | None,
     typer.Option(

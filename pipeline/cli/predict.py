@@ -27,7 +27,8 @@ def predict(
 ) -> None:
     """Classify images with a model.
 
-    Shows the probability of each class, and the one predicted.
+    Shows the probability of each class, and the one predicted. Of a bundle that states thresholds
+    or an unsure band, also how each answer reads by them, as in the Android app.
     """
     from pipeline.errors import BadInput
     from pipeline.workflow.predict import find_images
@@ -54,10 +55,14 @@ def _write_csv(predictions: Predictions) -> None:
 
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(["image", "label", *predictions.labels.names])
+    stated = predictions.decision.states_something
+    reads = ["unsure", "over_threshold"] if stated else []
+    writer.writerow(["image", "label", *reads, *predictions.labels.names])
     for one in predictions.predictions:
         shares = (f"{value:.6f}" for value in one.probabilities.values())
-        writer.writerow([str(one.image), one.label, *shares])
+        reading = one.reading
+        reads = [str(reading.unsure).lower(), " ".join(reading.over_threshold)] if stated else []
+        writer.writerow([str(one.image), one.label, *reads, *shares])
     write(sys.stdout, lines.getvalue())
 
 
@@ -67,18 +72,22 @@ def _show(predictions: Predictions) -> None:
 
     tables: list[RenderableType] = []
     if predictions.predictions and not output.as_json:
-        answers = [(str(p.image), p.label, p.probabilities) for p in predictions.predictions]
-        tables.append(predictions_table(str(predictions.model), answers, output.console()))
+        answers = [(str(p.image), p.reading, p.probabilities) for p in predictions.predictions]
+        name, decision = str(predictions.model), predictions.decision
+        tables.append(predictions_table(name, answers, output.console(), decision))
     output.result(
         {
             "model": str(predictions.model),
             "model_sha256": predictions.model_sha256,
             "notice": NOTICE,
             "labels": list(predictions.labels.names),
+            "decision": predictions.decision.model_dump(mode="json"),
             "predictions": [
                 {
                     "image": str(one.image),
                     "label": one.label,
+                    "unsure": one.reading.unsure,
+                    "over_threshold": list(one.reading.over_threshold),
                     "probabilities": one.probabilities,
                 }
                 for one in predictions.predictions

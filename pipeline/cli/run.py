@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import JsonOption, JunitOption, MarkdownOption, options_checked
+from pipeline.cli.options import (
+    ImagesOption,
+    JsonOption,
+    JunitOption,
+    MarkdownOption,
+    options_checked,
+)
 from pipeline.cli.output import output
 from pipeline.contract.choices import Quantize
 
@@ -34,6 +40,7 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="Override seed.")] = None,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
+    images: ImagesOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run every stage that pipeline.toml describes.
@@ -56,17 +63,19 @@ def run(
         section.update({name: value for name, value in fields.items() if value is not None})
     with options_checked():
         overridden = RunConfig.model_validate(values)
-    run_and_show(overridden, junit, markdown)
+    run_and_show(overridden, junit, markdown, images=images)
 
 
-def run_and_show(config: RunConfig, junit: Path | None, markdown: Path | None) -> None:
+def run_and_show(
+    config: RunConfig, junit: Path | None, markdown: Path | None, *, images: bool = False
+) -> None:
     """Run a configuration with progress, then show its exports."""
     from pipeline.cli.show_exports import finish
     from pipeline.contract.manifest import NOTICE
     from pipeline.workflow.run import run_stages
 
     with output.progress() as report:
-        done = run_stages(config, report=report)
+        done = run_stages(config, images=images, report=report)
     if not output.as_json:
         output.console(stderr=True).print(NOTICE, style="dim")
     finish(list(done.exports), done.report, junit, markdown)

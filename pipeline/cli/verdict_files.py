@@ -54,6 +54,7 @@ def report_value(written: ReportResult) -> dict[str, Any]:
     """Return where a report is and what it leaves out, as JSON-ready values."""
     return {
         "report": None if written.problem else str(written.path),
+        "other_reports": [] if written.problem else [str(path) for path in written.others],
         "unreadable": [
             {"where": one.where, "what": one.what, "got": one.got} for one in written.unreadable
         ],
@@ -69,7 +70,8 @@ def report_lines(written: ReportResult) -> list[str]:
         for one in written.unreadable
     ]
     if written.problem is None:
-        lines.append(f"report: {written.path}")
+        lines.append(f"report: {escape(str(written.path))}")
+        lines += [f"report of another model: {escape(str(path))}" for path in written.others]
     else:
         lines.append(f"the report is NOT written: {escape(str(written.problem.got))}")
     return lines

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -10,7 +13,24 @@ from pipeline.contract.base import Frozen
 from pipeline.contract.labels import Labels
 from pipeline.errors import BadInput
 
+# The app holds probabilities and limits as float32, and compares them so.
+_FLOAT32 = struct.Struct("f")
+
 _Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Hold how one answer is to be read.
+
+    label: the most probable class; the first of equals, as in the app.
+    unsure: whether it is too weak to be named.
+    over_threshold: the classes that reach a threshold of their own, most probable first.
+    """
+
+    label: str
+    unsure: bool
+    over_threshold: tuple[str, ...]
 
 
 class Decision(Frozen):
@@ -23,6 +43,30 @@ class Decision(Frozen):
 
     unsure_below: _Probability | None = None
     thresholds: dict[str, _Probability] = Field(default_factory=dict)
+
+    @property
+    def states_something(self) -> bool:
+        """Tell whether an answer is read otherwise than by its most probable class."""
+        return self.unsure_below is not None or bool(self.thresholds)
+
+    def read(self, probabilities: Mapping[str, float]) -> Reading:
+        """Read one answer as the Android app does, comparing in float32.
+
+        Args:
+            probabilities: by label in the model's order, 0 to 1; at least one.
+        """
+        ranked = sorted(probabilities, key=lambda name: -probabilities[name])
+        best = probabilities[ranked[0]]
+        return Reading(
+            label=ranked[0],
+            unsure=self.unsure_below is not None and _float32(best) < _float32(self.unsure_below),
+            over_threshold=tuple(
+                name
+                for name in ranked
+                if name in self.thresholds
+                and _float32(probabilities[name]) >= _float32(self.thresholds[name])
+            ),
+        )
 
     def check_labels(self, labels: Labels) -> None:
         """Refuse a threshold of a class that the model does not have.
@@ -37,6 +81,11 @@ class Decision(Frozen):
                 expected=f"one of {', '.join(labels.names)}",
                 got=", ".join(unknown),
             )
+
+
+def _float32(value: float) -> float:
+    (rounded,) = _FLOAT32.unpack(_FLOAT32.pack(value))
+    return float(rounded)
 
 
 def parse_thresholds(texts: list[str]) -> dict[str, float]:

@@ -122,7 +122,7 @@ class RunDir:
 
     @property
     def report(self) -> Path:
-        """Return the HTML report of the run."""
+        """Return the HTML report of the run: the page of the model it trained."""
         return self.root / "report" / "index.html"
 
     @property
@@ -134,6 +134,14 @@ class RunDir:
     def traces(self) -> Path:
         """Return the folder of what each step did to a bundle's answers, a file a bundle."""
         return self.root / "traces"
+
+    def report_of(self, model_sha256: str) -> Path:
+        """Return the page of another model whose exports are in this run."""
+        return self.report.parent / model_sha256[:12] / "index.html"
+
+    def debug_page(self, name: str) -> Path:
+        """Return the page on the layers of a bundle's or a file's int8 model."""
+        return self.debug / f"{name}.html"
 
     def bundle(self, recipe_name: str) -> Path:
         """Return the folder of a published bundle."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from pipeline.contract.layer_errors import DebugReport
+from pipeline.report.layer_plot import layer_plot
 from pipeline.report.layers import COLUMNS, cells
 from pipeline.report.page import render
-from pipeline.report.plots import layer_plot
 
 _LEGEND = (
     ("SQNR", "10 log10 of the mean square of the float activation over that of the int8 error"),
@@ -21,11 +21,21 @@ _LEGEND = (
 )
 
 
-def render_debug_page(found: DebugReport) -> str:
-    """Return the page as an HTML document in UTF-8: no script, no external resource."""
+def render_debug_page(
+    found: DebugReport, *, date: str | None = None, report_page: str | None = None
+) -> str:
+    """Return the page as an HTML document in UTF-8: no script, no external resource.
+
+    Args:
+        found: the figures of every layer.
+        date: when the page was made, in words.
+        report_page: the way to the report of the run, relative to this page.
+    """
     return render(
         "debug.html.j2",
         title=f"Layers of {PurePath(found.model).name}",
+        date=date,
+        report_page=report_page,
         facts=[
             ("file", found.model),
             ("SHA-256", found.model_sha256),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,19 +17,26 @@ from pipeline.report.wording import NOTHING, amount
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def render(template: str, **context: Any) -> str:
+def render(template: str, *, date: str | None = None, **context: Any) -> str:
     """Return a page as an HTML document in UTF-8: no script, no external resource.
 
     Args:
         template: the name of a file in `templates/`.
+        date: when the page was made, in words.
         context: what the template shows; `Markup` is taken as it is, other text is escaped.
     """
-    return _environment().get_template(template).render(context)
+    return _environment().get_template(template).render(context, date=date)
 
 
 def code(text: str) -> Markup:
     """Return text as a hash, a path or an identifier is set."""
     return Markup("<code>{}</code>").format(text)
+
+
+def page_date() -> str:
+    """Return now in words, for the head of a page; no hashed artifact has a date."""
+    now = datetime.now(UTC)
+    return f"{now.day} {now:%B %Y, %H:%M} UTC"
 
 
 @cache

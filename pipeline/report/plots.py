@@ -1,29 +1,26 @@
-"""Draw every figure of the pages as inline SVG.
-
-Drawn by hand rather than by a plotting library: the colours are the page's CSS variables, so
-one drawing serves light and dark, stays sharp, weighs a few kilobytes and has the same bytes
-every time.
-"""
+"""Draw every figure of the pages; `svg.py` writes the elements."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from pipeline.contract.layer_errors import DebugReport
-from pipeline.report.run_report import TrueClassPoints
+from pipeline.metrics import ReliabilityBin
+from pipeline.report import svg
+from pipeline.report.run_report import (
+    Calibration,
+    Calibrations,
+    Interval,
+    RecallIntervals,
+    TrueClassPoints,
+)
 from pipeline.report.verdict_figures import Recall
 
 # Which colour a training curve has.
 CURVE_CLASS = {"train": "reference", "validation": "candidate"}
-# How many of the weakest layers a drawing marks.
-MARKED_LAYERS = 5
-
-_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_DB_STEP = 10
 
 
 @dataclass(frozen=True)
@@ -36,79 +33,84 @@ class Bar:
     strong: bool
 
 
-@dataclass(frozen=True)
-class _Axes:
-    """Hold the rectangle that values are drawn in, in units of the drawing."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-    @property
-    def bottom(self) -> float:
-        return self.top + self.height
-
-    def x(self, share: float) -> float:
-        return self.left + self.width * share
-
-    def y(self, share: float) -> float:
-        return self.top + self.height * (1 - share)
-
-    def x_grid(self, names: Sequence[str]) -> list[Markup]:
-        lines = "".join(f"M{self.x(tick):g} {self.top:g}V{self.bottom:g}" for tick in _TICKS)
-        return [
-            _path("grid", lines),
-            *(
-                _text(self.x(tick), self.bottom + 18, name, "tick", "middle")
-                for tick, name in zip(_TICKS, names, strict=True)
-            ),
-        ]
-
-    def y_grid(self, names: Sequence[str], ticks: Sequence[float] = _TICKS) -> list[Markup]:
-        lines = "".join(f"M{self.left:g} {self.y(tick):g}h{self.width:g}" for tick in ticks)
-        return [
-            _path("grid", lines),
-            *(
-                _text(self.left - 8, self.y(tick) + 4, name, "tick", "end")
-                for tick, name in zip(ticks, names, strict=True)
-            ),
-        ]
-
-
-def recall_bars(recall: Mapping[str, Recall]) -> Markup:
-    """Draw each class's recall on both sides as a pair of bars."""
+def recall_bars(recall: Mapping[str, Recall], intervals: Mapping[str, RecallIntervals]) -> Markup:
+    """Draw each class's recall on both sides as a pair of bars, with 95% intervals if known."""
     row = 40
-    axes = _Axes(150, 12, 330, row * len(recall))
-    parts = axes.x_grid([f"{100 * tick:g}%" for tick in _TICKS])
+    axes = svg.Axes(150, 12, 330, row * len(recall))
+    parts = axes.x_grid([f"{100 * tick:g}%" for tick in svg.TICKS])
+    said = []
     for i, (label, values) in enumerate(recall.items()):
-        y = axes.top + row * i
-        name, style = f"{label} ({values.images})", "label strong" if values.critical else "label"
-        parts.append(_text(axes.left - 10, y + (15 if values.critical else 20), name, style, "end"))
+        y, known = axes.top + row * i, intervals.get(label)
+        name = f"{svg.short(label, 12)} ({values.images})"
+        style = "label strong" if values.critical else "label"
+        above = y + (15 if values.critical else 20)
+        parts.append(svg.text(axes.left - 10, above, name, style, "end"))
         if values.critical:
-            parts.append(_text(axes.left - 10, y + 30, "critical", "critical", "end"))
+            parts.append(svg.text(axes.left - 10, y + 30, "critical", "critical", "end"))
+        words = []
         for offset, side in ((4, "reference"), (20, "candidate")):
             share: float | None = getattr(values, side)
+            interval: Interval | None = getattr(known, side, None)
+            words.append(_percent(share) + _in_words(interval))
             if share is None:
-                parts.append(_text(axes.left + 6, y + offset + 11, "no images", "value"))
+                parts.append(svg.text(axes.left + 6, y + offset + 11, "no images", "value"))
                 continue
             width = max(1.0, axes.width * share)
-            parts.append(_rect(f"{side} bar", axes.left, y + offset, width, 14))
-            shown = f"{100 * share:.1f}"
-            parts.append(_text(axes.x(share) + 6, y + offset + 11, shown, "value"))
-    lines = "; ".join(
-        f"{label}{' (critical)' if values.critical else ''}: "
-        f"{_percent(values.reference)} to {_percent(values.candidate)}"
-        for label, values in recall.items()
+            parts.append(svg.rect(f"{side} bar", axes.left, y + offset, width, 14))
+            shown, right = f"{100 * share:.1f}", axes.x(share)
+            if interval is not None:
+                parts.append(_whisker(axes, interval, y + offset + 7))
+                right = max(right, axes.x(interval[1]))
+            parts.append(svg.text(right + 6, y + offset + 11, shown, "value"))
+        critical = " (critical)" if values.critical else ""
+        said.append(f"{label}{critical}: {' to '.join(words)}")
+    described = f"Recall by class, reference to candidate. {'; '.join(said)}"
+    return svg.drawing(530, axes.bottom + 26, described, parts)
+
+
+def reliability_diagram(calibrations: Calibrations) -> Markup:
+    """Draw accuracy against confidence of both sides, a dot a bin, larger for more images."""
+    axes = svg.Axes(46, 12, 330, 330)
+    names = [f"{tick:g}" for tick in svg.TICKS]
+    turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
+    parts = [
+        *axes.x_grid(names),
+        *axes.y_grid(names),
+        svg.path("diagonal", f"M{axes.left:g} {axes.bottom:g}L{axes.x(1):g} {axes.top:g}"),
+        svg.text(axes.x(0.5), axes.bottom + 40, "confidence", "axis", "middle"),
+        svg.element("text", "accuracy", class_="axis", text_anchor="middle", transform=turned),
+    ]
+    said = []
+    for side in ("reference", "candidate"):
+        found: Calibration = getattr(calibrations, side)
+        most = max((one.images for one in found.bins), default=1)
+        places = [(axes.x(one.confidence), axes.y(one.accuracy)) for one in found.bins]
+        line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        parts.append(svg.path(f"thin line {side}", f"M{line}"))
+        parts += [
+            svg.element(
+                "circle",
+                svg.element("title", _bin_in_words(side, one)),
+                class_=f"{side} bin",
+                cx=round(x, 1),
+                cy=round(y, 1),
+                r=round(3 + 7 * math.sqrt(one.images / most), 1),
+            )
+            for one, (x, y) in zip(found.bins, places, strict=True)
+        ]
+        said.append(f"{side} {100 * found.error:.1f}%")
+    described = (
+        "Reliability: the share answered right against the confidence of the answer. "
+        f"Expected calibration error: {', '.join(said)}."
     )
-    return _svg(530, axes.bottom + 26, f"Recall by class, reference to candidate. {lines}", parts)
+    return svg.drawing(axes.x(1) + 14, axes.bottom + 50, described, parts)
 
 
 def true_class_scatter(
     points: TrueClassPoints, labels: Sequence[str], critical: Collection[str]
 ) -> Markup:
     """Draw the candidate's probability of the true class against the reference's."""
-    axes = _Axes(46, 12, 330, 330)
+    axes = svg.Axes(46, 12, 330, 330)
     gated = [i for i, label in enumerate(labels) if label in critical]
     ordinary: list[str] = []
     marked: list[str] = []
@@ -118,23 +120,23 @@ def true_class_scatter(
         # One path with a round dot for each point is far smaller than as many circles.
         dot = f"M{axes.x(x):.1f} {axes.y(y):.1f}h0"
         (marked if truth in gated else ordinary).append(dot)
-    names = [f"{tick:g}" for tick in _TICKS]
+    names = [f"{tick:g}" for tick in svg.TICKS]
     turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
     parts = [
         *axes.x_grid(names),
         *axes.y_grid(names),
-        _path("diagonal", f"M{axes.left:g} {axes.bottom:g}L{axes.x(1):g} {axes.top:g}"),
-        _path("dots", "".join(ordinary)),
-        _path("dots gated", "".join(marked)),
-        _text(axes.x(0.5), axes.bottom + 40, "reference", "axis", "middle"),
-        _element("text", "candidate", class_="axis", text_anchor="middle", transform=turned),
+        svg.path("diagonal", f"M{axes.left:g} {axes.bottom:g}L{axes.x(1):g} {axes.top:g}"),
+        svg.path("dots", "".join(ordinary)),
+        svg.path("dots gated", "".join(marked)),
+        svg.text(axes.x(0.5), axes.bottom + 40, "reference", "axis", "middle"),
+        svg.element("text", "candidate", class_="axis", text_anchor="middle", transform=turned),
     ]
     below = int((points.candidate < points.reference).sum())
     described = (
         f"Probability of the true class on {len(points.truth)} images, candidate against "
         f"reference; {below} lie below the diagonal, where the candidate is less sure."
     )
-    return _svg(axes.x(1) + 14, axes.bottom + 50, described, parts)
+    return svg.drawing(axes.x(1) + 14, axes.bottom + 50, described, parts)
 
 
 def curves(
@@ -147,19 +149,19 @@ def curves(
         series: train, validation or both, at least one number in each.
         starts: the row at which each phase of the training begins, with its name.
     """
-    axes = _Axes(66, 26, 330, 190)
+    axes = svg.Axes(66, 26, 330, 190)
     known = {key: [v for v in values if v is not None] for key, values in series.items()}
     low, high = min(map(min, known.values())), max(map(max, known.values()))
     span = (high - low) or abs(high) or 1.0
     epochs = max(map(len, series.values()))
     step = 1 / max(1, epochs - 1)
-    parts = axes.y_grid([f"{low + span * tick:.3g}" for tick in _TICKS])
+    parts = axes.y_grid([f"{low + span * tick:.3g}" for tick in svg.TICKS])
     for row, phase in starts.items():
         x = axes.x(step * row)
-        parts.append(_path("diagonal", f"M{x:.1f} {axes.top:g}v{axes.height:g}"))
+        parts.append(svg.path("diagonal", f"M{x:.1f} {axes.top:g}v{axes.height:g}"))
         # A name that begins at the right would run out of the drawing.
         anchor = "end" if x > axes.x(0.5) else None
-        parts.append(_text(x, axes.top - 9, phase, "tick", anchor))
+        parts.append(svg.text(x, axes.top - 9, phase, "tick", anchor))
     for side, values in series.items():
         path, pen_down = "", False
         for i, value in enumerate(values):
@@ -169,13 +171,13 @@ def curves(
                 # A lone point has no line to show it.
                 path += "" if pen_down else "h0"
             pen_down = value is not None
-        parts.append(_path(f"line {CURVE_CLASS[side]}", path))
+        parts.append(svg.path(f"line {CURVE_CLASS[side]}", path))
     for x, text, style in ((0, "1", "tick"), (1, str(epochs), "tick"), (0.5, "epoch", "axis")):
         below = axes.bottom + (30 if style == "axis" else 18)
-        parts.append(_text(axes.x(x), below, text, style, "middle"))
+        parts.append(svg.text(axes.x(x), below, text, style, "middle"))
     last = "; ".join(f"{key} is {numbers[-1]:.4g} at last" for key, numbers in known.items())
     described = f"{name} over {epochs} epochs: {last}."
-    return _svg(axes.x(1) + 16, axes.bottom + 38, described, parts)
+    return svg.drawing(axes.x(1) + 16, axes.bottom + 38, described, parts)
 
 
 def share_bars(bars: Sequence[Bar], described: str, asked: tuple[float, str] | None) -> Markup:
@@ -187,7 +189,7 @@ def share_bars(bars: Sequence[Bar], described: str, asked: tuple[float, str] | N
         asked: a share to mark by a line, with its name.
     """
     row = 28
-    axes = _Axes(160, 12, 330, row * len(bars))
+    axes = svg.Axes(160, 12, 330, row * len(bars))
     low = min(0.8, *(bar.share for bar in bars))
 
     def place(share: float) -> float:
@@ -197,97 +199,37 @@ def share_bars(bars: Sequence[Bar], described: str, asked: tuple[float, str] | N
     for i, bar in enumerate(bars):
         y, right = axes.top + row * i, place(bar.share)
         style, side = ("label strong" if bar.strong else "label"), _colour(bar.bright)
-        parts.append(_text(axes.left - 10, y + 15, bar.name, style, "end"))
-        parts.append(_rect(f"{side} bar", axes.left, y + 3, max(1.0, right - axes.left), 16))
-        parts.append(_text(right + 6, y + 15, f"{100 * bar.share:.2f}%", "value"))
+        parts.append(svg.text(axes.left - 10, y + 15, svg.short(bar.name, 20), style, "end"))
+        parts.append(svg.rect(f"{side} bar", axes.left, y + 3, max(1.0, right - axes.left), 16))
+        parts.append(svg.text(right + 6, y + 15, f"{100 * bar.share:.2f}%", "value"))
     if asked is not None:
         x = place(asked[0])
-        parts.append(_path("diagonal", f"M{x:.1f} {axes.top:g}V{axes.bottom:g}"))
-        parts.append(_text(x, axes.bottom + 16, asked[1], "tick", "middle"))
-    return _svg(axes.x(1) + 70, axes.bottom + 24, described, parts)
-
-
-def layer_plot(found: DebugReport) -> Markup:
-    """Draw the SQNR of every layer in graph order, and the saturated share below."""
-    bar, gap = 12, 4
-    order = found.weakest_first()
-    weak = {i for i in order[:MARKED_LAYERS] if found.layers[i].sqnr_db is not None}
-    known = [0.0, *(layer.sqnr_db for layer in found.layers if layer.sqnr_db is not None)]
-    low = _DB_STEP * math.floor(min(known) / _DB_STEP)
-    high = _DB_STEP * max(low // _DB_STEP + 1, math.ceil(max(known) / _DB_STEP))
-    most = max(layer.saturated_share for layer in found.layers) or 0.01
-    width = (bar + gap) * len(found.layers)
-    sqnr, saturated = _Axes(52, 34, width, 200), _Axes(52, 290, width, 80)
-    parts = [
-        _text(sqnr.left, 14, "SQNR, dB", "axis"),
-        *sqnr.y_grid([f"{low + (high - low) * tick:.3g}" for tick in _TICKS]),
-        _text(saturated.left, saturated.top - 14, "saturated values", "axis"),
-        *saturated.y_grid(["0%", f"{100 * most:.2g}%"], (0.0, 1.0)),
-    ]
-    zero = sqnr.y(-low / (high - low))
-    for i, layer in enumerate(found.layers):
-        x, side = sqnr.left + gap / 2 + (bar + gap) * i, "gated" if i in weak else "candidate"
-        db = "no error" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
-        said = f"{i + 1} {layer.short_name}: {db}, {100 * layer.saturated_share:.2f}% saturated"
-        if layer.sqnr_db is not None:
-            reach = sqnr.height * layer.sqnr_db / (high - low)
-            parts.append(_rect(f"{side} bar", x, zero - max(reach, 0.0), bar, abs(reach), said))
-        tall = saturated.height * layer.saturated_share / most
-        parts.append(_rect(f"{side} bar", x, saturated.bottom - tall, bar, tall, said))
-        number = str(i + 1)
-        if i % 5 == 4 or i == 0:
-            parts.append(_text(x + bar / 2, saturated.bottom + 18, number, "tick", "middle"))
-        if i in weak:
-            parts.append(_text(x + bar / 2, sqnr.bottom + 16, number, "critical", "middle"))
-    described = "SQNR of each layer in the order of the graph"
-    if weak:
-        weakest = found.layers[order[0]]
-        described += f"; the weakest, {weakest.short_name}, has {weakest.sqnr_db:.1f} dB"
-    return _svg(sqnr.x(1) + 8, saturated.bottom + 26, f"{described}.", parts)
-
-
-def _svg(width: float, height: float, described: str, parts: Iterable[Markup]) -> Markup:
-    """Return a drawing that says in words what it shows."""
-    return _element(
-        "svg",
-        _element("title", described),
-        *parts,
-        viewBox=f"0 0 {width:g} {height:g}",
-        role="img",
-        aria_label=described,
-        style=f"max-width:{width:g}px",
-    )
+        parts.append(svg.path("diagonal", f"M{x:.1f} {axes.top:g}V{axes.bottom:g}"))
+        parts.append(svg.text(x, axes.bottom + 16, asked[1], "tick", "middle"))
+    return svg.drawing(axes.x(1) + 70, axes.bottom + 24, described, parts)
 
 
 def _colour(bright: bool) -> str:
     return "candidate" if bright else "reference"
 
 
-def _path(style: str, d: str) -> Markup:
-    return _element("path", class_=style, d=d)
-
-
-def _rect(style: str, x: float, y: float, width: float, height: float, said: str = "") -> Markup:
-    inside = (_element("title", said),) if said else ()
-    return _element("rect", *inside, class_=style, x=x, y=y, width=width, height=height)
-
-
-def _text(x: float, y: float, text: str, style: str, anchor: str | None = None) -> Markup:
-    return _element("text", text, x=x, y=y, class_=style, text_anchor=anchor)
-
-
-def _element(name: str, *children: str, **attributes: str | float | None) -> Markup:
-    """Return one element; text and values are escaped, `class_` and `a_b` mean class and a-b."""
-    written = Markup("").join(
-        Markup(' {}="{}"').format(
-            key.rstrip("_").replace("_", "-"),
-            f"{value:.6g}" if isinstance(value, int | float) else value,
-        )
-        for key, value in attributes.items()
-        if value is not None
-    )
-    return Markup(f"<{name}{written}>{Markup('').join(map(escape, children))}</{name}>")
-
-
 def _percent(share: float | None) -> str:
     return "no images" if share is None else f"{100 * share:.1f}%"
+
+
+def _whisker(axes: svg.Axes, interval: Interval, y: float) -> Markup:
+    low, high = axes.x(interval[0]), axes.x(interval[1])
+    ends = f"M{low:.1f} {y - 4:g}v8M{high:.1f} {y - 4:g}v8"
+    d = f"M{low:.1f} {y:g}H{high:.1f}{ends}"
+    # With a rim, so that it is seen on its bar too.
+    return svg.path("whisker halo", d) + svg.path("whisker", d)
+
+
+def _in_words(interval: Interval | None) -> str:
+    return "" if interval is None else f" [{100 * interval[0]:.1f} to {100 * interval[1]:.1f}]"
+
+
+def _bin_in_words(side: str, one: ReliabilityBin) -> str:
+    return (
+        f"{side}: {one.images} images, confidence {one.confidence:.2f}, accuracy {one.accuracy:.2f}"
+    )

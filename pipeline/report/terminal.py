@@ -12,10 +12,12 @@ from rich.table import Table
 
 from pipeline.contract.choices import Split
 from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.decision import Decision, Reading
 from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import NOTICE, BundleManifest
 from pipeline.contract.verdict import Gate, Outcome, Verdict
 from pipeline.metrics import Metrics
+from pipeline.report.decision_words import decision_facts, reading_words
 from pipeline.report.layers import COLUMNS, cells
 from pipeline.report.sections.search import TITLE, trial_rows
 from pipeline.report.wording import (
@@ -158,11 +160,14 @@ def metrics_table(metrics: Mapping[str, Metrics]) -> Table:
     return table
 
 
-def inspection_tables(inspection: Inspection, name: str) -> tuple[Table, Table]:
-    """Return the facts of a `.tflite` file, and its operators."""
+def inspection_tables(
+    inspection: Inspection, name: str, decision: Decision | None = None
+) -> tuple[Table, Table]:
+    """Return the facts of a `.tflite` file with those of its bundle's decision; its operators."""
     facts = Table("fact", "value", title=escape(name), show_header=False)
-    for fact, value in inspection.facts():
-        facts.add_row(fact, escape(value))
+    stated = [] if decision is None else decision_facts(decision)
+    for fact, value in [*inspection.facts(), *stated]:
+        facts.add_row(escape(fact), escape(value))
     operators = Table("operator", "version", "count", "since runtime", title="Operators")
     for operator in inspection.operators:
         operators.add_row(
@@ -175,39 +180,55 @@ def inspection_tables(inspection: Inspection, name: str) -> tuple[Table, Table]:
 
 
 def predictions_table(
-    model: str, answers: Sequence[tuple[str, str, Mapping[str, float]]], console: Console
+    model: str,
+    answers: Sequence[tuple[str, Reading, Mapping[str, float]]],
+    console: Console,
+    decision: Decision,
 ) -> Table:
     """Return a row an image, or a row for each class of each image where that would overflow.
 
     Args:
         model: the file that answered.
-        answers: image, label predicted, and probability by label, 0 to 1.
+        answers: image, how the answer reads, and probability by label, 0 to 1.
         console: where the table is to be shown.
+        decision: what the answers are read by, shown below where it states something.
     """
-    table = Table("image", "predicted", title=escape(model), caption=NOTICE)
+    stated = (f"{name}: {value}" for name, value in decision_facts(decision))
+    caption = escape("\n".join((NOTICE, *stated)))
+    table = Table("image", "predicted", title=escape(model), caption=caption)
     for name in answers[0][2] if answers else ():
         table.add_column(escape(name), justify="right")
-    for image, label, probabilities in answers:
-        shown = (_bold(f"{value:.3f}", name == label) for name, value in probabilities.items())
-        table.add_row(escape(image), escape(label), *shown)
+    for image, reading, probabilities in answers:
+        shown = (_bold(f"{p:.3f}", name == reading.label) for name, p in probabilities.items())
+        table.add_row(escape(image), escape(reading_words(reading)), *shown)
     # Asked at any width, since a measure is otherwise cut to the terminal's.
     unbounded = console.options.update(width=sys.maxsize)
     if console.measure(table, options=unbounded).maximum <= console.width:
         return table
-    tall = Table(title=escape(model), caption=NOTICE)
+    tall = Table(title=escape(model), caption=caption)
     tall.add_column("image", overflow="fold")
-    tall.add_column("class", no_wrap=True)
+    tall.add_column("class", overflow="fold")
     tall.add_column("probability", justify="right", no_wrap=True)
-    for image, label, probabilities in answers:
+    for image, reading, probabilities in answers:
         for number, (name, value) in enumerate(probabilities.items()):
-            chosen, last = name == label, number == len(probabilities) - 1
+            chosen, last = name == reading.label, number == len(probabilities) - 1
             tall.add_row(
                 "" if number else escape(image),
-                _bold(escape(name), chosen) + (" (predicted)" if chosen else ""),
+                _bold(escape(name), chosen) + escape(_said_of(name, reading)),
                 _bold(f"{value:.3f}", chosen),
                 end_section=last,
             )
     return tall
+
+
+def _said_of(name: str, reading: Reading) -> str:
+    """Return what an answer says of one class: predicted, unsure, over its threshold, nothing."""
+    said = []
+    if name == reading.label:
+        said.append("unsure" if reading.unsure else "predicted")
+    if name in reading.over_threshold:
+        said.append("over threshold")
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _bold(text: str, bold: bool) -> str:

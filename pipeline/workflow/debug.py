@@ -25,6 +25,7 @@ from pipeline.export.int8.request import (
 from pipeline.export.representative import representative_images
 from pipeline.progress import Report, silent
 from pipeline.report.debug_page import render_debug_page
+from pipeline.report.page import page_date
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
 from pipeline.tflite.metadata import described_model
@@ -101,8 +102,9 @@ def debug_model(
     # A bundle's file is called model.tflite everywhere, so the folder names the page.
     folder = model if model.is_dir() else model.parent
     name = model.stem if manifest is None else folder.resolve().name
-    page = run.debug / f"{name}.html"
-    write_text_atomic(page, render_debug_page(found))
+    page = run.debug_page(name)
+    report_page = f"../report/{run.report.name}" if run.report.is_file() else None
+    write_text_atomic(page, render_debug_page(found, date=page_date(), report_page=report_page))
     return found, page
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.contract.bundle import tflite_file
+from pipeline.contract.bundle import MODEL_FILE, load_bundle
 from pipeline.contract.choices import RuntimeName
+from pipeline.contract.decision import Decision, Reading
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import ModelManifest
@@ -23,21 +22,30 @@ from pipeline.tflite.metadata import described_model
 
 @dataclass(frozen=True)
 class Prediction:
-    """Hold one image's answer: the winning label and a probability (0 to 1) for each."""
+    """Hold one image's answer: a probability (0 to 1) for each label, and how it is to be read."""
 
     image: Path
-    label: str
     probabilities: dict[str, float]
+    reading: Reading
+
+    @property
+    def label(self) -> str:
+        """Return the most probable label."""
+        return self.reading.label
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Hold the answers, the images that were refused with their reasons, and the model used."""
+    """Hold the answers, the images that were refused with their reasons, and the model used.
+
+    `decision` is what the bundle states about reading an answer; of a bare file, nothing.
+    """
 
     model: Path
     model_sha256: str
     labels: Labels
     image: ImageContract
+    decision: Decision
     predictions: tuple[Prediction, ...]
     refused: tuple[tuple[Path, PipelineError], ...]
 
@@ -46,7 +54,8 @@ def predict(model: Path, images: list[Path], *, report: Report = silent) -> Pred
     """Answer each image with the probability of every class.
 
     Everything about a `.tflite` is read from the file's own metadata; a `.keras` file needs the
-    manifest that `pipeline train` writes beside it.
+    manifest that `pipeline train` writes beside it. A bundle's thresholds and its unsure band are
+    applied as the Android app applies them.
 
     Raises:
         BadInput: the model is missing, refused, or says too little about itself.
@@ -66,16 +75,21 @@ def predict(model: Path, images: list[Path], *, report: Report = silent) -> Pred
         ),
         report=report,
     )
-    predictions = tuple(
-        Prediction(
-            images[index],
-            labels.names[int(np.argmax(row))],
-            {name: float(value) for name, value in zip(labels.names, row, strict=True)},
-        )
-        for index, row in zip(answers.answered.tolist(), answers.probabilities, strict=True)
-    )
+    predictions = []
+    for index, row in zip(answers.answered.tolist(), answers.probabilities, strict=True):
+        probabilities = dict(zip(labels.names, map(float, row), strict=True))
+        reading = opened.decision.read(probabilities)
+        predictions.append(Prediction(images[index], probabilities, reading))
     refused = tuple((images[index], error) for index, error in sorted(answers.bad.items()))
-    return Predictions(opened.file, opened.sha256, labels, opened.image, predictions, refused)
+    return Predictions(
+        opened.file,
+        opened.sha256,
+        labels,
+        opened.image,
+        opened.decision,
+        tuple(predictions),
+        refused,
+    )
 
 
 def find_images(arguments: list[str]) -> list[Path]:
@@ -122,6 +136,7 @@ class _Opened:
     runtime: RuntimeName
     image: ImageContract
     labels: Labels
+    decision: Decision = field(default_factory=Decision)
 
 
 def _open(model: Path) -> _Opened:
@@ -129,9 +144,17 @@ def _open(model: Path) -> _Opened:
         raise BadInput("there is no model here", where=str(model))
     if model.suffix == ".keras":
         return _open_keras(model)
-    file = tflite_file(model)
+    manifest = load_bundle(model) if model.is_dir() else None
+    file = model if manifest is None else model / MODEL_FILE
     described = described_model(file)
-    return _Opened(file, hash_model(file), RuntimeName.litert, described.image, described.labels)
+    return _Opened(
+        file,
+        hash_model(file),
+        RuntimeName.litert,
+        described.image,
+        described.labels,
+        Decision() if manifest is None else manifest.decision,
+    )
 
 
 def _open_keras(model: Path) -> _Opened:

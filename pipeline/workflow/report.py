@@ -1,4 +1,4 @@
-"""Gather what the stages of a run left and write its HTML report."""
+"""Gather what the stages of a run left and write its HTML report, a page for each model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.files import write_text_atomic
@@ -17,12 +19,24 @@ from pipeline.contract.run import RunDir
 from pipeline.contract.trace import Trace
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
-from pipeline.metrics import Metrics, load_metrics
-from pipeline.parity.align import align
+from pipeline.metrics import Metrics, expected_calibration_error, load_metrics, reliability
+from pipeline.parity.align import Pair, align
+from pipeline.parity.statistics import wilson_95
 from pipeline.report.html import render_html
-from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints, Unreadable
-from pipeline.report.verdict_figures import figures_of
+from pipeline.report.page import page_date
+from pipeline.report.run_report import (
+    BundleResult,
+    Calibration,
+    Calibrations,
+    RecallIntervals,
+    RunReport,
+    TrueClassPoints,
+    Unreadable,
+)
+from pipeline.report.verdict_figures import VerdictFigures, figures_of
 from pipeline.runtimes.recording import Recording, RecordingFacts
+from pipeline.workflow.report_pages import pages_of, remove_stale
+from pipeline.workflow.report_pictures import with_pictures
 
 _Read = TypeVar("_Read")
 
@@ -31,36 +45,50 @@ _Read = TypeVar("_Read")
 class ReportResult:
     """Hold where the report is and what it leaves out.
 
-    `problem` says why it could not be written; what the run made is none the worse for it.
+    `path` is the page of the model that was asked for, `others` those of the run's other models.
+    `problem` says why they could not be written; what the run made is none the worse for it.
     """
 
     path: Path
+    others: tuple[Path, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     problem: PipelineError | None = None
 
 
-def write_report(run: RunDir) -> ReportResult:
-    """Write `report/index.html` from the run's manifests, verdicts and recordings.
+def write_report(
+    run: RunDir, *, images: bool = False, model_sha256: str | None = None
+) -> ReportResult:
+    """Write a page for each model from the run's manifests, verdicts and recordings.
 
     A stage that has not run yet is left out of the report. What is there but damaged, changed or
     foreign is left out too, and listed in it.
+
+    Args:
+        run: where everything is.
+        images: show the images that flipped, and name their files. They become part of the pages.
+        model_sha256: the model whose page is the result's `path`; the run's own without it.
     """
-    gathered = gather(run)
+    gathered = gather(run, images=images)
+    pages = pages_of(run, gathered)
+    asked = next((page.path for page in pages if page.model_sha256 == model_sha256), run.report)
     problem = None
     try:
-        write_text_atomic(run.report, render_html(gathered))
+        for page in pages:
+            write_text_atomic(page.path, render_html(page.report))
+        remove_stale(run, pages)
     except OSError as error:
         problem = EnvironmentProblem(
             "cannot write the report",
-            where=str(run.report),
+            where=str(error.filename or run.report),
             got=str(error),
             next_step="make room or set the permissions, then `pipeline report`",
         )
-    return ReportResult(run.report, tuple(gathered.unreadable), problem)
+    others = tuple(page.path for page in pages if page.path != asked)
+    return ReportResult(asked, others, tuple(gathered.unreadable), problem)
 
 
-def gather(run: RunDir) -> RunReport:
-    """Read everything that the report of a run shows."""
+def gather(run: RunDir, *, images: bool = False) -> RunReport:
+    """Read everything that a run holds, of all its models; `pages_of` parts them."""
     reader = _Reader()
     model: ModelManifest | None = None
     metrics: dict[str, Metrics] = {}
@@ -71,14 +99,19 @@ def gather(run: RunDir) -> RunReport:
     if run.dataset.exists():
         dataset = reader.read(lambda: DatasetManifest.load(run.dataset), run.dataset)
     history_path = run.training_state.history
+    bundles = _bundles(run, reader)
+    if images:
+        bundles = [with_pictures(bundle, dataset, reader.unreadable) for bundle in bundles]
     return RunReport(
         title=f"Run {run.root.resolve().name}",
-        bundles=_bundles(run, reader),
+        bundles=bundles,
         dataset=dataset,
         model=model,
         metrics=metrics,
         history=reader.read(lambda: _history(history_path), history_path) or [],
         unreadable=reader.unreadable,
+        date=page_date(),
+        images=images,
     )
 
 
@@ -124,14 +157,18 @@ def _bundle(
     verdict = None if manifest is None else reader.read(lambda: _verdict(folder), folder)
     if manifest is None or verdict is None:
         return None
+    pair = reader.read(lambda: _pair(verdict, recordings), folder)
+    truth = None if pair is None else pair.of_true_class()
     return BundleResult(
         name=folder.name,
         verdict=verdict,
         manifest=manifest,
         published=str(folder) if published else None,
         rejected=None if published else str(folder),
-        points=reader.read(lambda: _points(verdict, recordings), folder),
         trace=reader.read(lambda: _trace(trace, manifest), trace),
+        points=None if truth is None else TrueClassPoints(*truth),
+        calibrations=None if pair is None else _calibrations(pair),
+        recall_intervals=_recall_intervals(figures_of(verdict)),
     )
 
 
@@ -141,12 +178,41 @@ def _verdict(folder: Path) -> Verdict:
     return verdict
 
 
-def _points(verdict: Verdict, recordings: dict[str, Path]) -> TrueClassPoints | None:
+def _pair(verdict: Verdict, recordings: dict[str, Path]) -> Pair | None:
     named = [str(side.get("recording_sha256")) for side in (verdict.reference, verdict.candidate)]
     if not all(name in recordings for name in named):
         return None
     reference, candidate = (Recording.load(recordings[name]) for name in named)
-    return TrueClassPoints(*align(reference, candidate).of_true_class())
+    return align(reference, candidate)
+
+
+def _calibrations(pair: Pair) -> Calibrations | None:
+    """Measure both sides on the labelled images; None where there is none."""
+    rows = np.flatnonzero(pair.truth >= 0)
+    truth = pair.truth[rows]
+    if not len(truth):
+        return None
+    return Calibrations(
+        *(
+            Calibration(
+                reliability(truth, side[rows]), expected_calibration_error(truth, side[rows])
+            )
+            for side in (pair.reference, pair.candidate)
+        )
+    )
+
+
+def _recall_intervals(figures: VerdictFigures) -> dict[str, RecallIntervals]:
+    found = {}
+    for label, recall in figures.recall.items():
+        if recall.images and recall.reference is not None and recall.candidate is not None:
+            # The verdict records shares of a count, from which the images come back whole.
+            sides = (
+                wilson_95(round(share * recall.images), recall.images)
+                for share in (recall.reference, recall.candidate)
+            )
+            found[label] = RecallIntervals(*sides)
+    return found
 
 
 def _trace(path: Path, manifest: BundleManifest) -> Trace | None:

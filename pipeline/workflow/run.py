@@ -50,11 +50,12 @@ def demo_config(run_dir: Path, seed: int) -> RunConfig:
     )
 
 
-def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
+def run_stages(config: RunConfig, *, images: bool = False, report: Report = silent) -> RunResult:
     """Prepare, train, export each recipe, prove it, and write the report.
 
     Each stage returns at once where its result already belongs to the same inputs. A recipe that
-    fails its gate does not stop the others; the caller decides what a refusal means.
+    fails its gate does not stop the others; the caller decides what a refusal means. With
+    `images` the report shows those that flipped.
 
     Raises:
         PipelineError: a stage refused.
@@ -82,7 +83,7 @@ def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
             )
             for recipe in stages.recipes
         )
-        return RunResult(dataset, model, exports, write_report(run))
+        return RunResult(dataset, model, exports, write_report(run, images=images))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pipeline.contract.layer_errors import DebugReport, LayerFigures
 from pipeline.contract.manifest import NOTICE
 from pipeline.report.debug_page import render_debug_page
+from pipeline.report.layer_plot import layer_plot
 from pipeline.report.layers import COLUMNS, cells
-from pipeline.report.plots import layer_plot
 from tests.report.test_html import NASTY, Page
 
 

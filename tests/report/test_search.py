@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.contract.choices import Step
+from pipeline.contract.choices import Repair, Step
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest
@@ -11,7 +11,7 @@ from pipeline.contract.search import SearchRecord, Trial
 from pipeline.contract.verdict import Check, Gate, Outcome
 from pipeline.report.html import render_html
 from pipeline.report.run_report import BundleResult, RunReport
-from pipeline.report.sections.search import context, trial_rows
+from pipeline.report.sections.search import conclusion, context, trial_rows
 from tests.export.samples import ABOUT
 from tests.report.examples import PASSED, verdict
 
@@ -111,6 +111,18 @@ def test_the_section_says_what_was_asked_and_draws_it() -> None:
     shown = context(bundle(SEARCH))
     assert shown is not None
     assert shown["bars"].count("<rect") == 2
+
+
+def test_the_conclusion_says_why_nothing_better_was_tried() -> None:
+    met = conclusion(manifest(SEARCH))
+    assert met.startswith("+ 2 layers in float16 was chosen: the first trial that meets the target")
+    assert "--repair max" in met
+    off = PLAIN.model_copy(update={"chosen": True})
+    missed = conclusion(manifest(SEARCH.model_copy(update={"trials": (off,)})))
+    assert missed.startswith("No trial meets the target.")
+    assert "plain int8 was chosen" in missed
+    every = manifest(SEARCH).model_copy(update={"recipe": Recipe(repair=Repair.max)})
+    assert "least mean difference" in conclusion(every)
 
 
 def test_no_search_no_section() -> None:

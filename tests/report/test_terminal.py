@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console, RenderableType
 
+from pipeline.contract.decision import Decision
 from pipeline.metrics import Metrics
 from pipeline.parity.judge import judge_recordings
 from pipeline.parity.paired import PairedShares
@@ -101,11 +102,26 @@ def test_a_models_figures_are_a_row_a_split() -> None:
     assert ["validation", "4", "0.750", "0.750", "1.000", "0.300"] in rows(metrics_table(metrics))
 
 
+SHARES = {"MEL": 0.25, "NV": 0.75}
+
+
 def test_probabilities_are_a_row_an_image_where_there_is_room() -> None:
-    answers = [("a[b].jpg", "NV", {"MEL": 0.25, "NV": 0.75})]
+    decision = Decision()
+    answers = [("a[b].jpg", decision.read(SHARES), SHARES)]
     assert ["a[b].jpg", "NV", "0.250", "0.750"] in rows(
-        predictions_table("model", answers, Console(width=80))
+        predictions_table("model", answers, Console(width=80), decision)
     )
-    tall = rows(predictions_table("model", answers, Console(width=24)), width=60)
+    tall = rows(predictions_table("model", answers, Console(width=24), decision), width=60)
     assert ["a[b].jpg", "MEL", "0.250"] in tall
     assert ["", "NV (predicted)", "0.750"] in tall
+
+
+def test_an_answer_is_shown_as_its_bundle_wants_it_read() -> None:
+    decision = Decision(unsure_below=0.8, thresholds={"MEL": 0.2})
+    answers = [("a.jpg", decision.read(SHARES), SHARES)]
+    wide = predictions_table("model", answers, Console(width=90), decision)
+    assert ["a.jpg", "unsure (NV); over threshold: MEL", "0.250", "0.750"] in rows(wide, width=90)
+    assert "unsure: where no class reaches 0.8" in str(wide.caption)
+    tall = rows(predictions_table("model", answers, Console(width=24), decision), width=60)
+    assert ["a.jpg", "MEL (over threshold)", "0.250"] in tall
+    assert ["", "NV (unsure)", "0.750"] in tall

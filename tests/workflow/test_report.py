@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pipeline.cli import export as export_command
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE
+from pipeline.contract.choices import Split
+from pipeline.contract.dataset import DatasetManifest, ImageRecord
+from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
-from pipeline.contract.manifest import BundleManifest, FileEntry
+from pipeline.contract.manifest import BundleManifest, FileEntry, ModelManifest
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
 from pipeline.parity.judge import judge_recordings as judge
+from pipeline.parity.statistics import wilson_95
 from pipeline.parity.thresholds import Thresholds
+from pipeline.report.verdict_figures import figures_of
 from pipeline.runtimes.recording import Recording
 from pipeline.workflow.exported import Exported, recommendation
 from pipeline.workflow.report import gather, write_report
@@ -29,14 +38,14 @@ TRUTH = [0] * 20 + [1, 2] * 50
 FLIPPED = [1] * 20 + [1, 2] * 50
 
 
-def publish(folder: Path, verdict: Verdict) -> BundleManifest:
+def publish(folder: Path, verdict: Verdict, model: str = "a" * 64) -> BundleManifest:
     """Write a whole bundle around a verdict, with a model that nobody runs."""
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(b"a model")
     manifest = BundleManifest(
         versions={},
         seed=0,
-        parents={"model": "a" * 64},
+        parents={"model": model},
         files={MODEL_FILE: FileEntry.of(folder / MODEL_FILE)},
         image=ImageContract(),
         labels=Labels(names=("MEL", "NV", "BCC")),
@@ -90,6 +99,151 @@ def test_a_whole_run_is_shown_whole(run: RunDir) -> None:
     ]
     assert all(bundle.points is not None for bundle in found.bundles)
     assert not found.unreadable
+
+
+def test_answers_are_measured_as_the_verdict_records_them(run: RunDir) -> None:
+    passed, failed = gather(run).bundles
+    assert passed.recall_intervals["MEL"].reference == wilson_95(20, 20)
+    assert failed.recall_intervals["MEL"].candidate == wilson_95(0, 20)
+    assert failed.calibrations is not None
+    assert sum(one.images for one in failed.calibrations.candidate.bins) == len(TRUTH)
+
+
+def test_another_models_exports_have_a_page_of_their_own(run: RunDir, call: Call) -> None:
+    other = "b" * 64
+    recordings = pair(TRUTH, TRUTH, TRUTH)
+    publish(run.bundle("dynamic"), judge(*recordings, Thresholds(), critical=("MEL",)), other)
+    done = call("report", "--run-dir", run.root, "--json")
+    # The first folder's model, since this run trained none.
+    own, foreign = run.report, run.report_of("a" * 64)
+    assert done.json()["report"] == str(own)
+    assert done.json()["other_reports"] == [str(foreign)]
+    assert titles(own) == ["Side by side", "dynamic"]
+    assert titles(foreign) == ["Side by side", "float16", "int8"]
+    assert f'<a href="{"a" * 12}/index.html">' in own.read_text(encoding="utf-8")
+    assert '<a href="../index.html">' in foreign.read_text(encoding="utf-8")
+    assert write_report(run, model_sha256="a" * 64).path == foreign
+
+
+def test_the_runs_own_model_comes_first_and_alone_has_its_training(run: RunDir) -> None:
+    run.train.mkdir()
+    run.model.write_bytes(b"a model of this run")
+    trained(run)
+    written = write_report(run)
+    assert (written.path, written.others) == (run.report, (run.report_of("a" * 64),))
+    assert titles(run.report) == ["Side by side", "The trained model", "To make it again"]
+    assert titles(written.others[0]) == ["Side by side", "float16", "int8"]
+
+
+def trained(run: RunDir) -> None:
+    ModelManifest(
+        versions={},
+        seed=0,
+        parents={},
+        files={"model.keras": FileEntry.of(run.model)},
+        image=ImageContract(),
+        labels=Labels(names=("MEL", "NV", "BCC")),
+        recipe="default",
+        backbone="mobilenet_v2",
+        width=1.0,
+        weights="none",
+        training={},
+    ).save(run.model_manifest)
+    run.metrics.write_text("{}", encoding="utf-8")
+
+
+def titles(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    (contents,) = re.findall(r'<nav class="contents".*?</nav>', text, flags=re.DOTALL)
+    return re.findall(r"<a [^>]*>([^<]*)</a>", contents)
+
+
+def test_the_page_of_a_model_that_is_gone_goes_too(run: RunDir) -> None:
+    stale = run.report_of("c" * 64)
+    stale.parent.mkdir(parents=True)
+    stale.write_text("of a bundle that was deleted", encoding="utf-8")
+    kept = run.report.parent / "mine" / "index.html"
+    kept.parent.mkdir()
+    kept.write_text("mine", encoding="utf-8")
+    write_report(run)
+    assert not stale.parent.exists()
+    assert kept.exists()
+
+
+def test_a_debug_page_is_linked_only_if_it_is_of_the_very_file(run: RunDir) -> None:
+    page = run.debug_page("float16")
+    page.parent.mkdir()
+    page.write_text("of another file", encoding="utf-8")
+    write_report(run)
+    assert "debug/float16.html" not in run.report.read_text(encoding="utf-8")
+    sha256 = BundleManifest.load(run.bundle("float16") / MANIFEST_FILE).files[MODEL_FILE].sha256
+    page.write_text(f"of {sha256}", encoding="utf-8")
+    write_report(run)
+    assert '<a href="../debug/float16.html">' in run.report.read_text(encoding="utf-8")
+
+
+def flipped_photos(run: RunDir) -> list[str]:
+    """Give the images that flip in the rejected bundle a dataset; return their names."""
+    flips = figures_of(Verdict.load(run.rejected("int8") / VERDICT_FILE)).flips
+    assert flips is not None
+    folder = run.root / "photos"
+    folder.mkdir()
+    images, ids = [], {}
+    for i, flip in enumerate(flips.examples):
+        path = folder / f"private-{i}.jpg"
+        comment = Image.Exif()
+        comment[0x010E] = "taken at home"
+        Image.new("RGB", (400, 300), (12 * i, 0, 0)).save(path, exif=comment)
+        sha256 = ids[flip.image_id] = sha256_file(path)
+        images.append(
+            ImageRecord(
+                path=path.name,
+                label="MEL",
+                group=path.name,
+                split=Split.validation,
+                width_px=400,
+                height_px=300,
+                size_bytes=path.stat().st_size,
+                sha256=sha256,
+            )
+        )
+    path = run.rejected("int8") / VERDICT_FILE
+    text = path.read_text(encoding="utf-8")
+    for image_id, sha256 in ids.items():
+        text = text.replace(f'"{image_id}"', f'"{sha256}"')
+    path.write_text(text, encoding="utf-8")
+    DatasetManifest(
+        root=str(folder),
+        layout="folder",
+        labels=Labels(names=("MEL", "NV", "BCC")),
+        seed=0,
+        fractions=(0.7, 0.15, 0.15),
+        images=tuple(images),
+    ).save(run.dataset)
+    return [image.path for image in images]
+
+
+def test_images_are_shown_only_where_asked_for_and_without_what_they_carry(
+    run: RunDir, call: Call
+) -> None:
+    names = flipped_photos(run)
+    assert len(names) == 20
+    call("report", "--run-dir", run.root)
+    quiet = run.report.read_text(encoding="utf-8")
+    assert "data:image" not in quiet
+    assert "private" not in quiet
+    (run.root / "photos" / names[0]).write_bytes(b"another image")
+    done = call("report", "--run-dir", run.root, "--images", "--json")
+    (left_out,) = done.json()["unreadable"]
+    assert left_out["where"].endswith(names[0])
+    page = run.report.read_text(encoding="utf-8")
+    shown = re.findall(r'src="data:image/jpeg;base64,([^"]+)" alt="The image ([^"]+)"', page)
+    assert [name for _, name in shown] == names[1:]
+    with Image.open(io.BytesIO(base64.b64decode(shown[0][0]))) as picture:
+        assert picture.size == (224, 168)
+        assert not picture.getexif()
+    call("report", "--run-dir", run.root)
+    assert "data:image" not in run.report.read_text(encoding="utf-8")
 
 
 def damage_verdict(run: RunDir) -> Path:

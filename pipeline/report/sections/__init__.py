@@ -1,7 +1,9 @@
 """Name the sections of the run report, in the order of the page.
 
 A section is one file here with a function that returns what its template shows, or None where
-it has nothing to show, one template of the same name, and one line below.
+it has nothing to show, one template of the same name, and one line below. A section before or
+after the bundles that returns a `heading` is in the navigation: its template gives the element
+of that heading the section's name as its id.
 """
 
 from __future__ import annotations
@@ -16,28 +18,30 @@ from pipeline.report.sections import (
     dataset,
     drawings,
     file,
-    key_figures,
+    flips,
+    outcome,
     reproduction,
     search,
+    side_by_side,
     trace,
     training,
     unreadable,
-    verdicts,
 )
 
 Context: TypeAlias = Mapping[str, Any]
 
 BEFORE_BUNDLES: Mapping[str, Callable[[RunReport], Context | None]] = {
-    "verdicts": verdicts.context,
+    "side_by_side": side_by_side.context,
     "unreadable": unreadable.context,
 }
 OF_BUNDLE: Mapping[str, Callable[[BundleResult], Context | None]] = {
-    "key_figures": key_figures.context,
-    "checks": checks.context,
+    "outcome": outcome.context,
     "drawings": drawings.context,
-    "comparison": comparison.context,
+    "flips": flips.context,
     "search": search.context,
     "trace": trace.context,
+    "checks": checks.context,
+    "comparison": comparison.context,
     "file": file.context,
 }
 AFTER_BUNDLES: Mapping[str, Callable[[RunReport], Context | None]] = {

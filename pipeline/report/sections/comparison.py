@@ -1,4 +1,4 @@
-"""Show what was compared with what, and the images that flipped."""
+"""Show what was compared with what, and how far the probabilities are apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.report.wording import amount, plain
 
 
 def context(bundle: BundleResult) -> dict[str, Any]:
-    """Return the two recordings side by side, the flips and the differences."""
+    """Return the two recordings side by side, and the differences."""
     figures, sides = bundle.figures, (bundle.verdict.reference, bundle.verdict.candidate)
     rows = [
         (key.replace("_", " "), *(plain(side.get(key)) for side in sides))
@@ -19,9 +19,4 @@ def context(bundle: BundleResult) -> dict[str, Any]:
         before, after = latency.reference, latency.candidate
         rows.append(("latency p50", amount(before.p50, "ms"), amount(after.p50, "ms")))
         rows.append(("latency p90", amount(before.p90, "ms"), amount(after.p90, "ms")))
-    return {
-        "rows": rows,
-        "flips": figures.flips,
-        "difference": figures.probability_difference,
-        "ties": figures.ties,
-    }
+    return {"rows": rows, "difference": figures.probability_difference, "ties": figures.ties}

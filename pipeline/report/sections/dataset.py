@@ -41,9 +41,23 @@ def context(report: RunReport) -> dict[str, Any] | None:
         "license": dataset.license,
         "header": ("Class", *map(str, splits), "all"),
         "rows": rows,
-        "found": {"Findings": _rows(dataset.findings), "Skipped": _rows(dataset.skipped)},
+        "heading": "The images",
+        "images_named": report.images,
+        "found": {
+            name: _rows(found, report.images)
+            for name, found in (("Findings", dataset.findings), ("Skipped", dataset.skipped))
+        },
     }
 
 
-def _rows(findings: Sequence[Finding]) -> list[tuple[str, str, str, str]]:
-    return [(one.kind, str(one.count), one.message, joined(one.examples)) for one in findings]
+def _rows(findings: Sequence[Finding], images: bool) -> list[tuple[str, ...]]:
+    """Return a row a finding; the examples are names of files, shown only where asked for."""
+    return [
+        (
+            one.kind.replace("_", " "),
+            str(one.count),
+            one.message,
+            *([joined(one.examples)] if images else []),
+        )
+        for one in findings
+    ]

@@ -17,6 +17,7 @@ def context(report: RunReport) -> dict[str, Any] | None:
     made += [(one.name, one.manifest) for one in report.bundles if one.manifest is not None]
     dataset = report.dataset
     return {
+        "heading": "To make it again",
         "dataset": []
         if dataset is None
         else [

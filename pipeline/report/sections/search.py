@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.contract.choices import Step
+from pipeline.contract.choices import Repair, Step
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.search import SearchRecord, Trial
 from pipeline.report.plots import Bar, share_bars
@@ -37,14 +37,14 @@ class TrialRow:
 
 
 COLUMNS = (
-    "step",
-    "agreement",
-    "mean difference",
-    "balanced accuracy",
-    "critical recall",
-    "size",
-    "latency p50",
-    "result",
+    "Step",
+    "Agreement",
+    "Mean difference",
+    "Balanced accuracy",
+    "Critical recall",
+    "Size",
+    "Latency p50",
+    "Result",
 )
 
 
@@ -61,6 +61,7 @@ def context(bundle: BundleResult) -> dict[str, Any] | None:
     bars = [Bar(row.step, row.agreement_share, row.meets_target, row.chosen) for row in rows]
     return {
         "title": TITLE,
+        "conclusion": conclusion(manifest),
         "images": len(search.repair_sha256),
         "min_agreement": amount(search.min_agreement, "share"),
         "max_mean_difference": amount(search.max_mean_difference, "probability"),
@@ -69,19 +70,43 @@ def context(bundle: BundleResult) -> dict[str, Any] | None:
         "bars": share_bars(bars, f"Agreement with the float model: {words}.", asked),
         "columns": COLUMNS,
         "rows": [
-            (
-                row.step,
-                row.agreement,
-                row.mean_difference,
-                row.balanced_accuracy,
-                row.critical_recall,
-                row.size,
-                row.latency,
-                row.state,
-            )
+            {
+                "step": row.step,
+                "chosen": row.chosen,
+                "cells": (
+                    row.agreement,
+                    row.mean_difference,
+                    row.balanced_accuracy,
+                    row.critical_recall,
+                    row.size,
+                    row.latency,
+                    row.state,
+                ),
+            }
             for row in rows
         ],
     }
+
+
+def conclusion(manifest: BundleManifest) -> str:
+    """Say which trial was chosen and why nothing better was tried."""
+    trials, repair = manifest.search.trials, manifest.recipe.repair
+    chosen = next((trial for trial in trials if trial.chosen), None)
+    if chosen is None:
+        return "No trial is marked as chosen."
+    name = _step_words(chosen)
+    if not chosen.meets_target:
+        return (
+            f"No trial meets the target. Of all that could be tried, {name} was chosen for its "
+            "small mean difference; there is no further step. The target is the search's own, on "
+            "training images: whether the file ships is for the gates, on validation images."
+        )
+    if repair is Repair.auto and trials[-1] is chosen:
+        return (
+            f"{name} was chosen: the first trial that meets the target, so nothing further was "
+            "tried (--repair max builds every trial)."
+        )
+    return f"{name} was chosen: of those that meet the target, the one of least mean difference."
 
 
 def _delegation(bundle: BundleResult) -> str | None:

@@ -6,31 +6,42 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.contract.manifest import ModelManifest
 from pipeline.metrics import Metrics
 from pipeline.report.plots import CURVE_CLASS, curves
 from pipeline.report.run_report import HistoryRow, RunReport
 from pipeline.report.wording import amount, plain
+
+_TIMES = " \N{MULTIPLICATION SIGN} "
 
 
 def context(report: RunReport) -> dict[str, Any] | None:
     """Return facts, tables and curves; None where nothing was trained."""
     if report.model is None and not report.metrics and not report.history:
         return None
-    facts: list[tuple[str, str]] = []
-    if (model := report.model) is not None:
-        facts = [
-            ("recipe", model.recipe),
-            ("width", f"{model.width:g}"),
-            ("weights", model.weights),
-            ("seed", str(model.seed)),
-            *((key.replace("_", " "), plain(value)) for key, value in model.training.items()),
-        ]
+    model = report.model
     return {
-        "facts": facts,
+        "heading": "The trained model",
+        "facts": [] if model is None else _facts(model),
+        "recorded": []
+        if model is None
+        else [(key.replace("_", " "), plain(value)) for key, value in model.training.items()],
         "splits": [_split(name, metrics) for name, metrics in report.metrics.items()],
         "classes": [_classes(name, metrics) for name, metrics in report.metrics.items()],
         "curves": _curves(report.history),
     }
+
+
+def _facts(model: ModelManifest) -> list[tuple[str, str]]:
+    parameters = model.training.get("parameters")
+    return [
+        ("backbone", f"{model.backbone}, width {model.width:g}"),
+        ("input", f"{model.image.width_px}{_TIMES}{model.image.height_px} pixels"),
+        *([("parameters", amount(parameters, ""))] if isinstance(parameters, int) else []),
+        ("recipe", model.recipe),
+        ("weights before training", model.weights),
+        ("seed", str(model.seed)),
+    ]
 
 
 def _split(name: str, metrics: Metrics) -> tuple[str, ...]:
@@ -40,7 +51,7 @@ def _split(name: str, metrics: Metrics) -> tuple[str, ...]:
         amount(metrics.accuracy, "share"),
         amount(metrics.balanced_accuracy, "share"),
         amount(metrics.auc, ""),
-        amount(metrics.calibration_error, ""),
+        amount(metrics.calibration_error, "share"),
     )
 
 

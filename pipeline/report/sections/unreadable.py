@@ -12,4 +12,7 @@ def context(report: RunReport) -> dict[str, Any] | None:
     """Return a row for each thing that is left out, None where everything could be read."""
     if not report.unreadable:
         return None
-    return {"rows": [(one.where, one.what, one.got or NOTHING) for one in report.unreadable]}
+    return {
+        "heading": "Not in this report",
+        "rows": [(one.where, one.what, one.got or NOTHING) for one in report.unreadable],
+    }
