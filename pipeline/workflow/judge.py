@@ -10,7 +10,6 @@ import numpy as np
 from pipeline.child import ask_child
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.manifest import BundleManifest
-from pipeline.contract.normalization import Normalization, NormalizationName
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Check, Verdict
 from pipeline.parity.figures import common_figures, origin
@@ -27,7 +26,7 @@ from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.source import KerasSource
 
 # Raise it when the gates change what they accept: a verdict of other gates is not found again.
-GATE_REVISION = 2
+GATE_REVISION = 3
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,7 @@ class HeldReference:
 def reference_request(reference: KerasSource) -> RecordRequest:
     """Return what Keras is asked on the validation split, under known other conventions too."""
     return reference.record_request(
-        Split.validation,
-        probe_normalizations=tuple(
-            other
-            for name in NormalizationName
-            if (other := Normalization.named(name)) != reference.normalization
-        ),
+        Split.validation, probe_normalizations=reference.normalization.others()
     )
 
 
@@ -142,7 +136,7 @@ def hold_reference(
     """Ask the Keras model on the validation split, and hold its answers to the labels.
 
     It is asked under the stated input convention and, on a part of the images, under each known
-    other one. What was recorded before is found again.
+    other one and with red and blue swapped. What was recorded before is found again.
 
     Raises:
         BadInput: the model or an image is refused.
