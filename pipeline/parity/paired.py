@@ -70,11 +70,6 @@ class PairedShares:
         """Return the share right of the candidate minus the reference's, -1 to 1."""
         return (self.only_candidate_right - self.only_reference_right) / self.images
 
-    @property
-    def discordant_share(self) -> float:
-        """Return the share of images on which only one side is right, 0 to 1."""
-        return (self.only_candidate_right + self.only_reference_right) / self.images
-
     def interval_95(self) -> Interval:
         """Return the 95% interval of `difference`, see `score_interval_95`."""
         low, high = score_interval_95(
