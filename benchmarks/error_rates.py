@@ -144,9 +144,14 @@ def balanced_rows(draws: int) -> Iterator[list[str]]:
     """Simulate the check of the balanced accuracy for several sizes of classes."""
     random = np.random.default_rng(1)
     margin = LIMITS.balanced_accuracy_tolerance
-    for sizes in ((20, 200, 200), (58, 100, 220), (20, 30, 40, 50, 60, 80, 120, 300), (500,) * 8):
+    for sizes in (
+        (20, 200, 200),
+        (58, 100, 220),
+        (20, 30, 40, 50, 60, 80, 120, 300),
+        (500, 500, 500),
+    ):
         for where in ("the rarest", "all alike"):
-            for more in (0.0, 0.02, 0.06):
+            for more in (0.0, 0.04):
                 drops = np.full(len(sizes), margin)
                 if where == "the rarest":
                     drops = np.zeros(len(sizes))
@@ -155,7 +160,7 @@ def balanced_rows(draws: int) -> Iterator[list[str]]:
                 none, some = np.zeros(len(sizes)), np.full(len(sizes), margin + more)
                 equal = _Balanced(random, sizes, none, some, margin, draws)
                 yield [
-                    " ".join(map(str, sizes)) if len(set(sizes)) > 1 else "8 of 500",
+                    " ".join(map(str, sizes)),
                     where,
                     f"{drops.mean() + more:.0%}",
                     percent(worse.within),
