@@ -50,9 +50,7 @@ def paired_evidence(shares: PairedShares, margin: float) -> dict[str, Data]:
     discordant = (shares.only_reference_right + shares.only_candidate_right + 1) / (
         shares.images + 2
     )
-    as_observed = _images_for(
-        shares.discordant_share - shares.difference**2, margin + shares.difference
-    )
+    as_observed = _images_for(discordant - shares.difference**2, margin + shares.difference)
     return _evidence(
         {"kind": "score", "value": shares.difference, "interval_95": [*interval]},
         outcome_of_interval(interval, -margin),
@@ -80,8 +78,9 @@ def balanced_evidence(
     # Of the mean over classes, for one image of the whole set; as in the bootstrap, one image lost
     # and one gained are added to each class.
     weight = total / (len(images) ** 2 * images)
-    smooth = ((lost + gained + 2) / (images + 2) * weight).sum()
-    observed = (((lost + gained) / images - by_class**2) * weight).sum()
+    discordant = (lost + gained + 2) / (images + 2)
+    if_equal = float((discordant * weight).sum())
+    observed = float(((discordant - by_class**2) * weight).sum())
     return _evidence(
         {
             "kind": "stratified_bootstrap",
@@ -92,8 +91,8 @@ def balanced_evidence(
         outcome_of_interval(interval, -margin),
         margin,
         total,
-        _images_for(float(smooth), margin),
-        _images_for(float(observed), margin + difference),
+        _images_for(if_equal, margin),
+        _images_for(observed, margin + difference),
     )
 
 
