@@ -26,10 +26,13 @@ class Resampled:
 
     auc: float64 (resamples, classes), one against the rest, NaN for a class that has none.
     calibration_error: float64 (resamples,).
+    if_calibrated: float64 (resamples,), the calibration error that a model of these confidences
+    has by chance where each confidence is true.
     """
 
     auc: Floats
     calibration_error: Floats
+    if_calibrated: Floats
 
     @property
     def mean_auc(self) -> Floats:
@@ -49,13 +52,16 @@ def resample(
         resamples: how often the images are drawn.
         seed: of the draws; the same seed and images give the same figures.
 
-    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13.
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13; for
+    `if_calibrated` Broecker & Smith 2007, Increasing the Reliability of Reliability Diagrams,
+    Weather and Forecasting 22(3).
     """
     classes = answers[0].shape[1]
     counts = np.bincount(truth, minlength=classes)
     has_auc = [k for k in range(classes) if 0 < counts[k] < len(truth)]
     ranked = [[_Ranked.of(truth == k, one[:, k]) for k in has_auc] for one in answers]
     gaps = [_calibration_gaps(truth, one) for one in answers]
+    chance = [_if_calibrated(truth, one, resamples, seed) for one in answers]
     auc = [np.full((resamples, classes), np.nan) for _ in answers]
     errors = [np.empty(resamples) for _ in answers]
     for rows, weights in _draws(truth, resamples, seed):
@@ -63,7 +69,7 @@ def resample(
             for k, one in zip(has_auc, ranked[place], strict=True):
                 auc[place][rows, k] = one.areas(weights)
             errors[place][rows] = np.abs(weights @ gaps[place]).sum(axis=1) / len(truth)
-    return [Resampled(*pair) for pair in zip(auc, errors, strict=True)]
+    return [Resampled(*parts) for parts in zip(auc, errors, chance, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -111,3 +117,15 @@ def _calibration_gaps(truth: Truth, probabilities: Probabilities) -> Floats:
     gaps = np.zeros((len(truth), int(which.max()) + 1))
     gaps[np.arange(len(truth)), which] = confidence - correct
     return gaps
+
+
+def _if_calibrated(truth: Truth, probabilities: Probabilities, resamples: int, seed: int) -> Floats:
+    confidence, _, which = calibration_bins(truth, probabilities)
+    bins = np.zeros((len(truth), int(which.max()) + 1))
+    bins[np.arange(len(truth)), which] = 1
+    random, errors = np.random.default_rng(seed), np.empty(resamples)
+    for start in range(0, resamples, _CHUNK):
+        rows = errors[start : start + _CHUNK]
+        correct = random.random((len(rows), len(truth))) < confidence
+        rows[:] = np.abs((confidence - correct) @ bins).sum(axis=1) / len(truth)
+    return errors

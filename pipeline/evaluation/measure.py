@@ -83,7 +83,8 @@ def measure_model(
     Shares have Wilson's score interval, the balanced accuracy that of `balanced_accuracy_95`; the
     areas under the ROC curve have a normal interval of their logit with the bootstrap's standard
     error, since percentiles are too narrow near 1; and the calibration error, which resampling
-    makes larger, has the basic bootstrap interval.
+    makes larger, has the basic bootstrap interval, down to 0 where a calibrated model would have
+    such an error by chance.
 
     Args:
         answered: its answers.
@@ -121,7 +122,7 @@ def measure_model(
         accuracy=shares(int(confusion.trace()), counts),
         balanced_accuracy=_balanced(confusion),
         auc=None if found.auc is None else _auc(found.auc, resampled.mean_auc, fewest, counts),
-        calibration_error=_basic(found.calibration_error, resampled.calibration_error, counts),
+        calibration_error=_calibration(found.calibration_error, resampled, counts),
         classes=classes,
         confusion=found.confusion,
         subgroups=tuple(
@@ -203,6 +204,8 @@ def _auc(value: float, drawn: npt.NDArray[np.float64], images: int, total: int) 
     return Estimate(value=value, low=low, high=high, images=total)
 
 
-def _basic(value: float, drawn: npt.NDArray[np.float64], images: int) -> Estimate:
-    low, high = basic_95(value, drawn)
+def _calibration(value: float, resampled: Resampled, images: int) -> Estimate:
+    low, high = basic_95(value, resampled.calibration_error)
+    if value <= np.quantile(resampled.if_calibrated, _TAILS[1]):
+        low = 0.0
     return Estimate(value=value, low=max(0.0, low), high=min(1.0, high), images=images)

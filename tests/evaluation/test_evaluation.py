@@ -132,6 +132,18 @@ def test_the_basic_interval_takes_back_what_resampling_adds() -> None:
     assert basic_95(0.1, np.linspace(0.1, 0.3, 1001)) == pytest.approx((-0.095, 0.1))
 
 
+def test_a_calibrated_model_may_have_no_calibration_error() -> None:
+    random = np.random.default_rng(0)
+    rows = random.dirichlet([1, 1, 1], size=150).astype(np.float32)
+    truth = (rows.cumsum(axis=1) > random.random((150, 1))).argmax(axis=1)
+    _, _, calibrated = measured(truth, rows)
+    assert calibrated.calibration_error.low == 0 < calibrated.calibration_error.value
+    sure = np.full((150, 3), 0.01, np.float32)
+    sure[np.arange(150), rows.argmax(axis=1)] = 0.98
+    _, _, overconfident = measured(truth, sure)
+    assert overconfident.calibration_error.low > 0.2
+
+
 def test_subgroups_are_measured_alone_and_small_ones_decide_nothing() -> None:
     truth, probabilities = drawn(200, 7)
     attributes = [{"sex": "female" if k < 180 else "male"} if k < 190 else {} for k in range(200)]
