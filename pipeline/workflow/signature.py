@@ -63,7 +63,7 @@ class SignatureAsked:
             )
         return cls()
 
-    def checks(self, folder: Path, manifest: BundleManifest) -> Sequence[Check]:
+    def checks(self, folder: Path, _manifest: BundleManifest) -> Sequence[Check]:
         """Return the checks of the signature; none where none is asked for.
 
         Raises:
