@@ -23,7 +23,6 @@ from checks.shell import Step, need
 MANIFEST = APP / "AndroidManifest.xml"
 # Debian's aapt2 is older than Android 11, which brought this element.
 TOO_NEW = "unexpected element <queries> found in <manifest>."
-# What `pipeline android install` puts into the app; a bare model counts too.
 
 
 def android_jar() -> Path:

@@ -3,8 +3,6 @@ package pipeline.core
 import java.io.File
 import java.io.FileNotFoundException
 import java.nio.ByteBuffer
-import java.nio.file.Files
-import java.nio.file.LinkOption
 import kotlin.system.exitProcess
 
 /** Gives the files of a folder on disk. */
@@ -15,13 +13,15 @@ class FolderFiles(private val root: File) : FileStore {
         val found = mutableListOf<String>()
         val special = mutableListOf<String>()
         fun walk(folder: File, prefix: String) {
-            for (one in folder.listFiles().orEmpty().sorted()) {
-                val name = prefix + one.name
-                val path = one.toPath()
+            val real = folder.canonicalFile
+            for (name in real.list().orEmpty().sorted()) {
+                val one = File(real, name)
                 when {
-                    Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS) -> walk(one, "$name/")
-                    Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) -> found += name
-                    else -> special += name
+                    // A link's own path is not its canonical one, wherever it leads.
+                    one.canonicalFile != one -> special += prefix + name
+                    one.isDirectory -> walk(one, "$prefix$name/")
+                    one.isFile -> found += prefix + name
+                    else -> special += prefix + name
                 }
             }
         }
