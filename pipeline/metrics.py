@@ -149,3 +149,15 @@ def _auc(positive: npt.NDArray[np.bool_], score: Probabilities) -> float | None:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(positive, score))
+
+
+def calibration_bins(
+    truth: Truth, probabilities: Probabilities, bins: int = 15
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return of each image its confidence, whether it is right (0 or 1), and its bin; (n,) each.
+
+    The bins are those of `expected_calibration_error`, of equal width in the confidence, 0 to 1.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
+    return confidence, correct, np.minimum((confidence * bins).astype(np.int64), bins - 1)

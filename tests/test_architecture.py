@@ -21,6 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("api",),
     ("workflow",),
+    ("evaluation",),
     ("export", "parity"),
     ("data", "training", "runtimes", "report", "android"),
     ("classifier",),

@@ -52,7 +52,8 @@ class ModelFacts(Frozen):
     (height_px, width_px, channels), None for a size that is left open, and None altogether where
     the file does not say. `outputs` is the last dimension of the answer.
 
-    `dtype_policies` lists every dtype policy (SavedModel: every dtype that it computes in).
+    `dtype_policies` lists every dtype policy but that of the input, which is `input_dtype`
+    (SavedModel: every dtype that it computes in).
     `augmentation` lists layers that change an image in training and do nothing at inference;
     `image_operations` those that change it at inference too (resizing, cropping); `scaling` those
     in front that scale pixels. `application` is the `keras.applications` network found inside.

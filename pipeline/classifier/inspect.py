@@ -113,7 +113,14 @@ def facts_of_config(
         outputs=outputs,
         output=_output_kind(last, outputs),
         dtype_policies=tuple(
-            sorted({_dtype(layer.config.get("dtype")) for layer in all_layers} - {""})
+            sorted(
+                {
+                    _dtype(layer.config.get("dtype"))
+                    for layer in all_layers
+                    if layer.class_name != "InputLayer"
+                }
+                - {""}
+            )
         ),
         augmentation=_facts(all_layers, AUGMENTATION),
         image_operations=_facts(all_layers, IMAGE_OPERATIONS),

@@ -193,7 +193,7 @@ def _already(kind: str, where: str) -> BadInput:
 
 def _check_dtypes(facts: ModelFacts, where: str) -> None:
     other = sorted(set(facts.dtype_policies) - _FLOAT32)
-    quantized = [name for name in other if "int8" in name or "int4" in name or "float8" in name]
+    quantized = [name for name in other if name.startswith(("int8", "int4", "float8"))]
     if quantized:
         raise BadInput(
             "the model's weights are already quantized in Keras",

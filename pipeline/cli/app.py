@@ -12,6 +12,7 @@ from pipeline.cli import (
     data,
     debug,
     demo,
+    evaluate,
     export,
     inspect,
     parity,
@@ -61,6 +62,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)
 app.command("verify")(verify.verify)
+app.command("evaluate")(evaluate.evaluate)
 app.command("record")(record.record)
 app.command("sign")(sign.sign)
 app.add_typer(android.app, name="android")

@@ -16,6 +16,7 @@ from pipeline.cli.limits import (
     MinCriticalImagesOption,
     MinImagesOption,
     MinReferenceAccuracyOption,
+    StrictOption,
     thresholds_of,
 )
 from pipeline.cli.options import (
@@ -106,6 +107,14 @@ def export(
             metavar="LABEL=P", help="Let the app name LABEL from this probability on; repeatable."
         ),
     ] = None,
+    no_reference: Annotated[
+        bool,
+        typer.Option(
+            "--no-reference",
+            help="Leave out what the Keras model answered to the validation images (hashes, "
+            "labels, probabilities), by which the bundle is proven again elsewhere.",
+        ),
+    ] = False,
     tolerance: ToleranceOption = 0.01,
     min_agreement: MinAgreementOption = None,
     balanced_tolerance: BalancedToleranceOption = None,
@@ -115,6 +124,7 @@ def export(
     min_critical_images: MinCriticalImagesOption = None,
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
+    strict: StrictOption = False,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
     ] = DEFAULT_RUNTIME,
@@ -165,6 +175,7 @@ def export(
             min_critical_images=min_critical_images,
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
+            strict=strict,
         )
         decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
         stated = stated_model(
@@ -190,6 +201,7 @@ def export(
             golden_photos=tuple(golden or ()),
             model_version=model_version,
             author=author,
+            reference=not no_reference,
         )
         exported = export_file(job, run, report=report)
         written = write_report(run)

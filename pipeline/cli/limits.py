@@ -53,6 +53,15 @@ AcceptWeakOption = Annotated[
         "class; the verdict says so.",
     ),
 ]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Ask that the whole 95% interval of each task figure is within its tolerance, not "
+        "the estimate alone; exit 4, with the number of images that would decide, where it "
+        "straddles it.",
+    ),
+]
 
 
 def thresholds_of(
@@ -66,6 +75,7 @@ def thresholds_of(
     min_critical_images: int | None,
     min_reference_accuracy: float | None,
     accept_weak_reference: bool,
+    strict: bool,
 ) -> Thresholds:
     """Return the limits that the options state; None takes the default."""
     from pipeline.parity.thresholds import Thresholds
@@ -80,6 +90,7 @@ def thresholds_of(
         "min_critical_images": min_critical_images,
         "min_reference_accuracy": min_reference_accuracy,
         "accept_weak_reference": accept_weak_reference,
+        "strict": strict,
     }
     given = {name: value for name, value in stated.items() if value is not None}
     return Thresholds.model_validate(given)

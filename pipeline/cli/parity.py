@@ -7,6 +7,16 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.data_source import (
+    CacheDirOption,
+    DataOption,
+    IsicTableOption,
+    LayoutOption,
+    OnBadOption,
+    SplitOption,
+    cache_dir,
+    data_source,
+)
 from pipeline.cli.limits import (
     AcceptWeakOption,
     BalancedToleranceOption,
@@ -16,6 +26,7 @@ from pipeline.cli.limits import (
     MinCriticalImagesOption,
     MinImagesOption,
     MinReferenceAccuracyOption,
+    StrictOption,
     thresholds_of,
 )
 from pipeline.cli.options import (
@@ -23,12 +34,13 @@ from pipeline.cli.options import (
     JsonOption,
     JunitOption,
     MarkdownOption,
-    RunDirOption,
     ToleranceOption,
     options_checked,
 )
 from pipeline.cli.output import output
 from pipeline.cli.stated import CriticalOption
+from pipeline.data.choices import OnBad
+from pipeline.data.layouts import AUTO
 
 
 def parity(
@@ -38,9 +50,20 @@ def parity(
     keras: Annotated[
         Path | None,
         typer.Option(
-            "--model", metavar="FILE", help="The Keras model of the file; the run's by default."
+            "--model",
+            metavar="FILE",
+            help="The Keras model of the file; the run's by default, with --data what the bundle "
+            "carries of it.",
         ),
     ] = None,
+    data: DataOption = None,
+    split: SplitOption = None,
+    layout: LayoutOption = AUTO,
+    isic_table: IsicTableOption = None,
+    on_bad: OnBadOption = OnBad.fail,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Record anew what the run has recorded before.")
+    ] = False,
     reference: Annotated[
         Path | None,
         typer.Option(help="A recording (JSON), or a bundle for its goldens, to compare with."),
@@ -58,15 +81,17 @@ def parity(
     min_critical_images: MinCriticalImagesOption = None,
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
+    strict: StrictOption = False,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
-    run_dir: RunDirOption = DEFAULT_RUN_DIR,
+    run_dir: CacheDirOption = None,
     json: JsonOption = False,
 ) -> None:
     """Judge a file, or a recording, against its reference.
 
-    A file is judged against the run's Keras model on the validation split, what a phone answered
-    to a bundle's goldens against the bundle.
+    A file is judged against the run's Keras model on the validation split; with --data on any
+    images, a bundle by the reference it carries; what a phone answered to a bundle's goldens
+    against the bundle.
     """
     from rich.markup import escape
 
@@ -75,7 +100,9 @@ def parity(
     from pipeline.errors import BadInput
     from pipeline.report.sentences import note
     from pipeline.report.terminal import verdict_table
+    from pipeline.report.wording import recordings_used
     from pipeline.workflow.parity import judge_model, judge_recording_files
+    from pipeline.workflow.parity_data import judge_data
     from pipeline.workflow.refusal import refusal
 
     with options_checked():
@@ -89,20 +116,44 @@ def parity(
             min_critical_images=min_critical_images,
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
+            strict=strict,
         )
     named = None if critical is None else tuple(critical)
+    images = data_source(data, split=split, layout=layout, isic_table=isic_table, on_bad=on_bad)
     if model is not None and reference is None and candidate is None:
-        run = RunDir(run_dir)
-        with run.lock(), output.progress() as report:
-            verdict = judge_model(
-                run, model, thresholds, critical=named, keras=keras, report=report
-            )
+        if images is None:
+            run = RunDir(run_dir or DEFAULT_RUN_DIR)
+            with run.lock(), output.progress() as report:
+                verdict = judge_model(
+                    run, model, thresholds, critical=named, keras=keras, fresh=fresh, report=report
+                )
+        else:
+            if accept_weak_reference and model.is_dir():
+                raise BadInput(
+                    "--accept-weak-reference would do nothing with a bundle and --data",
+                    expected="a bare .tflite file, whose Keras model is held to the labels",
+                    got=f"the bundle {model}, whose Keras model was held to them in its export",
+                    next_step="leave it out",
+                )
+            with cache_dir(run_dir) as run, run.lock(), output.progress() as report:
+                verdict = judge_data(
+                    run,
+                    model,
+                    images,
+                    thresholds,
+                    critical=named,
+                    keras=keras,
+                    fresh=fresh,
+                    report=report,
+                )
     elif model is None and reference is not None and candidate is not None:
-        if keras is not None:
+        unused = {"--model": keras, "--data": data, "--fresh": fresh or None}
+        given = [name for name, value in unused.items() if value is not None]
+        if given:
             raise BadInput(
-                "--model would do nothing with two recordings",
-                expected="`pipeline parity BUNDLE --model FILE`",
-                got=f"--model {keras}",
+                f"{', '.join(given)} would do nothing with two recordings",
+                expected="`pipeline parity BUNDLE` with them",
+                got=", ".join(f"{name} {unused[name]}" for name in given),
             )
         verdict = judge_recording_files(reference, candidate, thresholds, critical=named)
     else:
@@ -116,5 +167,6 @@ def parity(
         {"verdict": verdict.model_dump(mode="json")},
         refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
+        *map(escape, recordings_used(verdict)),
         *(f"[bold yellow]{escape(note(n))}[/]" for n in verdict.figures.get("notes", [])),
     )

@@ -34,11 +34,15 @@ def record(
 
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
-        recording, path = record_model(run, runtime, model, split, threads=threads, report=report)
-    facts = recording.facts
+        recorded = record_model(run, runtime, model, split, threads=threads, report=report)
+    facts = recorded.recording.facts
+    timed = [
+        f"p50 {facts.latency_ms_p50:.1f} ms" if facts.latency_ms_p50 is not None else "",
+        f"p90 {facts.latency_ms_p90:.1f} ms" if facts.latency_ms_p90 is not None else "",
+    ]
     output.result(
-        {"recording": str(path), "facts": facts.model_dump(mode="json")},
+        {"recording": str(recorded.path), "facts": facts.model_dump(mode="json")},
         f"{facts.count} images answered by {describe(runtime).title} {facts.runtime_version}; "
-        f"one inference: p50 {facts.latency_ms_p50:.1f} ms, p90 {facts.latency_ms_p90:.1f} ms",
-        f"recording: {path}",
+        f"one inference: {', '.join(filter(None, timed)) or 'not timed'}",
+        f"recording: {recorded.path}",
     )

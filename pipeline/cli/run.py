@@ -28,6 +28,9 @@ def run(
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Override parity.tolerance.")
     ] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict/--no-strict", help="Override parity.strict.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Override seed.")] = None,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
@@ -45,7 +48,7 @@ def run(
         ("data",): {"source": None if source is None else str(source.resolve())},
         ("train",): {"weights": weights},
         ("export",): {"quantize": tuple(quantize) if quantize else None},
-        ("parity",): {"tolerance": tolerance},
+        ("parity",): {"tolerance": tolerance, "strict": strict},
     }
     values = loaded.model_dump(mode="json")
     for path, fields in overrides.items():

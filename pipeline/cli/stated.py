@@ -88,15 +88,18 @@ def _normalization(
     from pipeline.contract.normalization import Normalization
     from pipeline.errors import BadInput
 
+    if channels not in (None, "RGB", "BGR"):
+        raise BadInput("--channels is not known", expected="RGB or BGR", got=str(channels))
     numbers = (mean, std, channels)
     if name is not None:
-        if any(value is not None for value in numbers):
+        if mean is not None or std is not None:
             raise BadInput(
-                "--normalization says it all",
-                expected="--normalization NAME alone, or --mean and --std with --channels",
-                got=f"--normalization {name} with --mean, --std or --channels",
+                "--normalization and --mean or --std say the same thing twice",
+                expected="--normalization NAME, or --mean and --std; --channels with either",
+                got=f"--normalization {name} with --mean or --std",
             )
-        return Normalization.named(name)
+        named = Normalization.named(name)
+        return named if channels in (None, named.channels) else named.swapped()
     if all(value is None for value in numbers):
         return None
     if mean is None or std is None:
@@ -109,8 +112,6 @@ def _normalization(
                 if value is not None
             ),
         )
-    if channels not in (None, "RGB", "BGR"):
-        raise BadInput("--channels is not known", expected="RGB or BGR", got=str(channels))
     values = {"channels": channels or "RGB", "mean": _three("--mean", mean)}
     return Normalization.model_validate({**values, "std": _three("--std", std)})
 

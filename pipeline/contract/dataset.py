@@ -16,7 +16,8 @@ from pipeline.contract.labels import Labels
 class ImageRecord(Frozen):
     """Describe one image; `width_px` and `height_px` are as stored, before EXIF orientation.
 
-    `label` is None in a dataset of photographs without labels.
+    `label` is None in a dataset of photographs without labels. `attributes` say which subgroup
+    it belongs to where the dataset's tables do (`age_band`, `sex`, `site`, `skin_type`).
     """
 
     path: str
@@ -27,6 +28,7 @@ class ImageRecord(Frozen):
     height_px: int = Field(ge=1)
     size_bytes: int = Field(ge=1)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    attributes: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("path")
     @classmethod
@@ -49,7 +51,8 @@ class Finding(Frozen):
 class DatasetManifest(Frozen):
     """List every image of a dataset under `root` (absolute), by split.
 
-    `digest()` leaves `root` out: the same images elsewhere are the same dataset. `labels` are
+    `digest()` leaves `root` out, since the same images elsewhere are the same dataset, and the
+    images' attributes, which decide neither a training nor a proof. `labels` are
     those of the classes, also where no image has one; either all images have a label or none.
     """
 
@@ -90,8 +93,11 @@ class DatasetManifest(Frozen):
         return all(image.label is None for image in self.images)
 
     def digest(self) -> str:
-        """Return the SHA-256 of everything but `root`."""
-        return sha256_json(self.model_dump(mode="json", exclude={"root"}))
+        """Return the SHA-256 of everything but `root` and the images' attributes."""
+        values = self.model_dump(
+            mode="json", exclude={"root": True, "images": {"__all__": {"attributes"}}}
+        )
+        return sha256_json(values)
 
     def of(self, split: Split) -> tuple[ImageRecord, ...]:
         """Return the images of one split, in manifest order."""

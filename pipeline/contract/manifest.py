@@ -112,7 +112,9 @@ class BundleManifest(Manifest):
     an answer. `files` lists every file but the manifest itself; where the same is exported again
     the verdict's entry alone differs, since a verdict holds latencies. `normalization` is what
     the Keras model itself takes, which `image` need not repeat, and `logits` says that it answers
-    logits: so its model can be asked again.
+    logits: so its model can be asked again. `reference` says whether the bundle carries what its
+    Keras model answered to the validation split; None in the manifests of earlier releases, whose
+    bundles do not.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
@@ -133,6 +135,7 @@ class BundleManifest(Manifest):
     decision: Decision = Decision()
     normalization: Normalization = Normalization()
     logits: bool = False
+    reference: Literal["included", "left_out"] | None = None
     license: str = "unknown"
 
 

@@ -66,10 +66,28 @@ class Normalization(Frozen):
         """Return whether one mean and one standard deviation say it all, in RGB."""
         return self.channels == "RGB" and len({*self.mean}) == 1 and len({*self.std}) == 1
 
+    def swapped(self) -> Normalization:
+        """Return the same with red and blue in the other order: each colour keeps its numbers."""
+        return Normalization(
+            channels="BGR" if self.channels == "RGB" else "RGB",
+            mean=_backwards(self.mean),
+            std=_backwards(self.std),
+        )
+
+    def others(self) -> tuple[Normalization, ...]:
+        """Return what else the owner of a model may have meant: the known ones, and `swapped`."""
+        known = [self.named(name) for name in NormalizationName]
+        swapped = self.swapped()
+        return tuple(
+            one for one in (*known, *(() if swapped in known else (swapped,))) if one != self
+        )
+
     def option(self) -> str:
         """Return the command-line options that state it."""
         if self.name is not None:
             return f"--normalization {self.name}"
+        if (name := self.swapped().name) is not None:
+            return f"--normalization {name} --channels {self.channels}"
         mean, std = (",".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
         return f"--mean {mean} --std {std} --channels {self.channels}"
 
@@ -77,6 +95,8 @@ class Normalization(Frozen):
         """Return it as a person reads it."""
         if self.name is not None:
             return str(self.name)
+        if (name := self.swapped().name) is not None:
+            return f"{name} in {self.channels}"
         mean, std = (
             f"{values[0]:g}" if len({*values}) == 1 else ",".join(f"{v:g}" for v in values)
             for values in (self.mean, self.std)
@@ -127,6 +147,11 @@ def channel_mixing(normalization: Normalization, fed: UniformNormalization) -> C
         for mean, std in zip(normalization.mean, normalization.std, strict=True)
     )
     return ChannelMixing(weights=(rows[0], rows[1], rows[2]), offsets=(first, second, third))
+
+
+def _backwards(values: _Three) -> _Three:
+    first, second, third = values
+    return third, second, first
 
 
 def _scaled(values: _Three) -> _Three:

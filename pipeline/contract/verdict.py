@@ -64,6 +64,9 @@ class Check(Frozen):
     - `undecided`: why an inconclusive check is one, as data with a `kind` of its own.
     - `tolerance`: what was `asked`, what was `applied` (never less than one image of the set),
       `n` images in that set, and its `label` where it is a class.
+    - `difference`: candidate minus reference, its `interval_95` and the `kind` of that interval;
+      `non_inferiority`: what the interval shows of the asked tolerance, and how many images would
+      decide it. With `strict` it decides the outcome.
     - `unless`: a rule, with a `kind` of its own, by which a check passes beyond its threshold.
     """
 

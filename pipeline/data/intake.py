@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
@@ -23,13 +24,14 @@ EXAMPLES = 5
 class Item:
     """Name one image: its path under the source folder, label, group and where it came from.
 
-    `label` is None where the layout knows none.
+    `label` is None where the layout knows none. `attributes` are those of `data/attributes.py`.
     """
 
     path: str
     label: str | None
     group: str
     source: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ def choose_labels(names: set[str], given: Labels | None, where: Path) -> Labels:
                 f"unknown class name {', '.join(unknown[:EXAMPLES])}",
                 where=str(where),
                 expected=", ".join(given.names),
+                next_step="name the classes as the labels do",
             )
         return given
     if names == set(ISIC_2019.names):

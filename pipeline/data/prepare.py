@@ -135,4 +135,5 @@ def _record(item: Item, scans: Mapping[str, Scan], split_of: Mapping[str, Split]
         height_px=scan.height_px,
         size_bytes=scan.size_bytes,
         sha256=scan.sha256,
+        attributes=dict(item.attributes),
     )

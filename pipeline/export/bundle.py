@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pipeline.contract.about import About
 from pipeline.contract.bundle import LABELS_FILE, MODEL_FILE, RECIPE_FILE
@@ -33,6 +34,7 @@ class BuildRequest:
     """Hold everything that decides the files of a bundle.
 
     `promised_runtime` is the oldest TFLite runtime that must load the file, as `2.16.0`.
+    `reference` says whether the Keras model's answers are to be in the bundle.
     """
 
     conversion: Conversion
@@ -40,6 +42,7 @@ class BuildRequest:
     license: str
     promised_runtime: str
     decision: Decision = field(default_factory=Decision)
+    reference: Literal["included", "left_out"] = "included"
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def build(
         decision=request.decision,
         normalization=conversion.classifier.normalization,
         logits=conversion.classifier.logits,
+        reference=request.reference,
         license=request.license,
     )
     return BuiltBundle(folder=staging, manifest=manifest, inspection=found)

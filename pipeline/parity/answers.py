@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipeline.metrics import confusion_matrix
 from pipeline.parity.align import Pair
+from pipeline.parity.paired import PairedShares
 
 Flags = npt.NDArray[np.bool_]
 
@@ -59,11 +60,9 @@ class Answers:
         """Tell for each image whether both sides chose the same class."""
         return np.equal(self.reference.chosen, self.candidate.chosen)
 
-    def lost_and_gained(self, among: Flags) -> tuple[int, int]:
-        """Count the images only the reference, and only the candidate, answered right."""
-        lost = among & self.reference.right & ~self.candidate.right
-        gained = among & self.candidate.right & ~self.reference.right
-        return int(lost.sum()), int(gained.sum())
+    def paired(self, among: Flags) -> PairedShares:
+        """Count who alone is right on the images of `among`, bool (n,), at least one."""
+        return PairedShares.of(self.reference.right[among], self.candidate.right[among])
 
 
 def _side(

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from pipeline.contract.verdict import Check, Data, Gate, Outcome
 from pipeline.parity.statistics import mcnemar_exact
+from pipeline.parity.strict import outcome_by_interval
 
 
 def compare(
@@ -79,7 +80,8 @@ def outcome_of(check: Check) -> Outcome:
     """Judge a check again, from what it records and nothing else.
 
     A check that records neither a threshold nor a comparison is inconclusive: there is nothing
-    to judge it by.
+    to judge it by. One that is `strict` passes only where its whole interval is within the margin,
+    and then by its threshold: a gain that shows another model is beyond it.
     """
     if _stays_open(check):
         return Outcome.inconclusive
@@ -88,6 +90,9 @@ def outcome_of(check: Check) -> Outcome:
         if check.evidence["kind"] != "comparison":
             return Outcome.inconclusive
         passed = _is_expected(check.evidence)
+    by_interval = outcome_by_interval(check)
+    if by_interval in (Outcome.failed, Outcome.inconclusive):
+        return by_interval
     return Outcome.passed if passed or _is_excused(check) else Outcome.failed
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.metrics import balanced_accuracy
 from pipeline.parity.answers import Answers
 from pipeline.parity.numbers import largest_differences
-from pipeline.parity.statistics import mcnemar_exact, wilson_95
+from pipeline.parity.statistics import wilson_95
 from pipeline.runtimes.recording import Recording, RecordingFacts
 
 _LISTED_FLIPS = 20
@@ -79,7 +79,6 @@ def answer_figures(answers: Answers, critical: tuple[str, ...]) -> dict[str, Any
 def _labelled_figures(answers: Answers, critical: tuple[str, ...]) -> dict[str, Any]:
     total = int(answers.labelled.sum())
     sides = {"reference": answers.reference, "candidate": answers.candidate}
-    lost, gained = answers.lost_and_gained(answers.labelled)
     images = answers.reference.confusion.sum(axis=1)
     return {
         "accuracy": {
@@ -90,11 +89,7 @@ def _labelled_figures(answers: Answers, critical: tuple[str, ...]) -> dict[str, 
             }
             for name, side in sides.items()
         },
-        "paired": {
-            "only_reference_right": lost,
-            "only_candidate_right": gained,
-            "mcnemar_exact_p": mcnemar_exact(lost, gained),
-        },
+        "paired": answers.paired(answers.labelled).counts(),
         "balanced_accuracy": {
             name: balanced_accuracy(side.confusion) for name, side in sides.items()
         },

@@ -18,6 +18,7 @@ from pipeline.contract.normalization import Normalization
 from pipeline.contract.verdict import Check, Data, Gate
 from pipeline.metrics import confusion_matrix
 from pipeline.parity.comparison import compare, not_measured
+from pipeline.parity.paired import Flags
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 from pipeline.runtimes.recording import Recording
@@ -26,6 +27,13 @@ from pipeline.runtimes.recording import Recording
 # the model is refused for it, with a sentence that tells its owner to change what was stated.
 _CLEARLY = 0.001
 _SIGNIFICANT = 0.05
+
+# What hold a reference to the labels when a file is made; a floor is asked whenever one is given.
+REFERENCE_CHECKS = (
+    "reference_input_convention",
+    "reference_label_order",
+    "reference_better_than_largest_class",
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +68,7 @@ def reference_checks(
     """
     labelled = np.flatnonzero(reference.truth >= 0)
     if not len(labelled):
-        if thresholds.min_reference_accuracy is None:
-            return []
-        reason: Data = {"kind": "no_labelled_images"}
-        return [not_measured("reference_accuracy", Gate.reference, reason)]
+        return floor_checks(reference, thresholds)
     truth = reference.truth[labelled]
     chosen = reference.probabilities[labelled].argmax(axis=1).astype(np.int64)
     labels = reference.facts.labels
@@ -71,7 +76,39 @@ def reference_checks(
         _convention_check(reference, stated, others),
         _order_check(truth, chosen, labels),
         _largest_class_check(truth, chosen, labels, thresholds),
-        *_floor_checks(truth, chosen, thresholds),
+        *floor_checks(reference, thresholds),
+    ]
+
+
+def floor_checks(reference: Recording, thresholds: Thresholds) -> list[Check]:
+    """Check the reference's accuracy against the floor that is asked for, if one is.
+
+    This alone is asked of a reference that was held to the labels before, on other images.
+    """
+    if thresholds.min_reference_accuracy is None:
+        return []
+    labelled = reference.truth >= 0
+    if not labelled.any():
+        reason: Data = {"kind": "no_labelled_images"}
+        return [not_measured("reference_accuracy", Gate.reference, reason)]
+    chosen = reference.probabilities[labelled].argmax(axis=1)
+    count, right = int(labelled.sum()), int((chosen == reference.truth[labelled]).sum())
+    accuracy = right / count
+    return [
+        compare(
+            "reference_accuracy",
+            Gate.reference,
+            accuracy,
+            ">=",
+            thresholds.min_reference_accuracy,
+            unit="share",
+            evidence={
+                "kind": "reference_accuracy",
+                "images": count,
+                "accuracy": accuracy,
+                "accuracy_95": [*wilson_95(right, count)],
+            },
+        )
     ]
 
 
@@ -103,20 +140,26 @@ def _compared(reference: Recording, other: OtherConvention) -> dict[str, Any]:
     truth = reference.truth[rows]
     before = reference.probabilities[rows].argmax(axis=1) == truth
     after = other.chosen[kept] == truth
-    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
-    p = mcnemar_exact(lost, gained)
-    count = len(rows)
+    count, changed = len(rows), _changed(before, after)
     return {
         "name": other.normalization.words(),
         "option": other.normalization.option(),
         "images": count,
         "stated_accuracy": float(before.mean()) if count else None,
         "accuracy": float(after.mean()) if count else None,
-        "lost": lost,
-        "gained": gained,
-        "p": p,
-        "better": gained > lost and p < _CLEARLY,
+        **changed,
+        "better": _is_clearly_better(changed),
     }
+
+
+def _changed(before: Flags, after: Flags) -> dict[str, Any]:
+    """Count images, bool (n,), right before or after alone; `p` is of the exact McNemar test."""
+    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
+    return {"lost": lost, "gained": gained, "p": mcnemar_exact(lost, gained)}
+
+
+def _is_clearly_better(changed: dict[str, Any]) -> bool:
+    return bool(changed["gained"] > changed["lost"] and changed["p"] < _CLEARLY)
 
 
 def _order_check(
@@ -131,10 +174,8 @@ def _order_check(
     order = _best_order(truth[found_on], chosen[found_on], len(labels))
     stated = chosen[judged_on] == truth[judged_on]
     reordered = order[chosen[judged_on]] == truth[judged_on]
-    lost = int((stated & ~reordered).sum())
-    gained = int((reordered & ~stated).sum())
-    p = mcnemar_exact(lost, gained)
-    better = gained > lost and p < _CLEARLY
+    changed = _changed(stated, reordered)
+    better = _is_clearly_better(changed)
     return compare(
         "reference_label_order",
         Gate.reference,
@@ -147,9 +188,7 @@ def _order_check(
             "images": len(stated),
             "stated_accuracy": float(stated.mean()) if len(stated) else None,
             "accuracy": float(reordered.mean()) if len(stated) else None,
-            "lost": lost,
-            "gained": gained,
-            "p": p,
+            **changed,
             "order": [labels[int(to)] for to in order] if better else [],
         },
     )
@@ -180,8 +219,7 @@ def _largest_class_check(
     counts = np.bincount(truth, minlength=len(labels))
     largest = int(counts.argmax())
     right, always = chosen == truth, truth == largest
-    lost, gained = int((always & ~right).sum()), int((right & ~always).sum())
-    p = mcnemar_exact(lost, gained)
+    p = _changed(always, right)["p"]
     share, accuracy, count = float(always.mean()), float(right.mean()), len(truth)
     evidence: Data = {
         "kind": "largest_class",
@@ -209,29 +247,3 @@ def _largest_class_check(
         evidence=evidence,
         undecided=undecided,
     )
-
-
-def _floor_checks(
-    truth: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64], thresholds: Thresholds
-) -> list[Check]:
-    floor = thresholds.min_reference_accuracy
-    if floor is None:
-        return []
-    right = int((chosen == truth).sum())
-    accuracy = right / len(truth)
-    return [
-        compare(
-            "reference_accuracy",
-            Gate.reference,
-            accuracy,
-            ">=",
-            floor,
-            unit="share",
-            evidence={
-                "kind": "reference_accuracy",
-                "images": len(truth),
-                "accuracy": accuracy,
-                "accuracy_95": [*wilson_95(right, len(truth))],
-            },
-        )
-    ]

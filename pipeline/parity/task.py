@@ -8,10 +8,16 @@ from fractions import Fraction
 import numpy as np
 from pydantic import JsonValue
 
-from pipeline.contract.verdict import Check, Gate
+from pipeline.contract.verdict import Check, Gate, Outcome
 from pipeline.parity.answers import Answers, Flags
 from pipeline.parity.comparison import compare, not_measured, too_few_images
-from pipeline.parity.statistics import mcnemar_exact, wilson_95
+from pipeline.parity.non_inferiority import (
+    balanced_evidence,
+    images_for_share,
+    outcome_of_interval,
+    paired_evidence,
+)
+from pipeline.parity.statistics import wilson_95
 from pipeline.parity.thresholds import Thresholds
 
 # A loss counts whatever its cause; a gain only if it shows another model.
@@ -44,7 +50,7 @@ def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
     if total == 0:
         return not_measured("accuracy_difference", Gate.task, {"kind": "no_labelled_images"})
     before, after = answers.reference.hits, answers.candidate.hits
-    asked = thresholds.accuracy_tolerance
+    asked, shares = thresholds.accuracy_tolerance, answers.paired(answers.labelled)
     applied = max(asked, 1 / total)
     return compare(
         "accuracy_difference",
@@ -59,7 +65,9 @@ def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
             "candidate": _share(after, total),
             "n": total,
             "tolerance": {"asked": asked, "applied": applied, "n": total},
-            "paired": _paired(answers, answers.labelled),
+            "paired": shares.counts(),
+            **paired_evidence(shares, asked),
+            **_strict(thresholds),
             "unless": {"kind": "gain_within_chance", "significance": _SIGNIFICANT},
         },
         undecided=too_few_images(total, thresholds.min_images),
@@ -68,19 +76,25 @@ def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
 
 def _agreement(answers: Answers, thresholds: Thresholds) -> Check:
     total, agreed = len(answers.agreed), int(answers.agreed.sum())
+    least, interval = thresholds.min_top1_agreement, wilson_95(agreed, total)
+    images_to_decide = None
+    if outcome_of_interval(interval, least) is Outcome.inconclusive:
+        images_to_decide = images_for_share(agreed / total, least)
     return compare(
         "top1_agreement",
         Gate.task,
         agreed / total,
         ">=",
-        thresholds.min_top1_agreement,
+        least,
         unit="share",
         evidence={
             "kind": "agreement",
             "agreed": agreed,
             "n": total,
-            "interval_95": list(wilson_95(agreed, total)),
-            "needed": math.ceil(thresholds.min_top1_agreement * total - 1e-9),
+            "interval_95": [*interval],
+            "needed": math.ceil(least * total - 1e-9),
+            "images_to_decide": images_to_decide,
+            **_strict(thresholds),
         },
         undecided=too_few_images(total, thresholds.min_images),
     )
@@ -98,6 +112,7 @@ def _balanced_accuracy(answers: Answers, thresholds: Thresholds) -> Check:
         / len(present)
         for side in (answers.reference, answers.candidate)
     )
+    by_class = [answers.paired(answers.pair.truth == k) for k in present]
     rarest = int(present[np.argmin(images[present])])
     rarest_images = int(images[rarest])
     asked = thresholds.balanced_accuracy_tolerance
@@ -126,9 +141,18 @@ def _balanced_accuracy(answers: Answers, thresholds: Thresholds) -> Check:
                     "images": int(images[k]),
                     "reference": int(answers.reference.confusion[k, k]),
                     "candidate": int(answers.candidate.confusion[k, k]),
+                    "only_reference_right": shares.only_reference_right,
+                    "only_candidate_right": shares.only_candidate_right,
                 }
-                for k in present
+                for k, shares in zip(present, by_class, strict=True)
             },
+            **balanced_evidence(
+                images[present],
+                np.array([shares.only_reference_right for shares in by_class], np.int64),
+                np.array([shares.only_candidate_right for shares in by_class], np.int64),
+                asked,
+            ),
+            **_strict(thresholds),
         },
         undecided=too_few_images(total, thresholds.min_images),
     )
@@ -142,7 +166,7 @@ def _critical_recall(answers: Answers, thresholds: Thresholds, name: str) -> Che
         return not_measured(check_name, Gate.task, {"kind": "no_images_of_class", "label": name})
     before = int((among & answers.reference.right).sum())
     after = int((among & answers.candidate.right).sum())
-    asked = thresholds.critical_recall_tolerance
+    asked, shares = thresholds.critical_recall_tolerance, answers.paired(among)
     applied = max(asked, 1 / total)
     undecided = too_few_images(total, thresholds.min_critical_images, name)
     if undecided is None and before == 0:
@@ -162,7 +186,9 @@ def _critical_recall(answers: Answers, thresholds: Thresholds, name: str) -> Che
             "candidate": _share(after, total),
             "n": total,
             "tolerance": {"asked": asked, "applied": applied, "n": total, "label": name},
-            "paired": _paired(answers, among),
+            "paired": shares.counts(),
+            **paired_evidence(shares, asked),
+            **_strict(thresholds),
         },
         undecided=undecided,
     )
@@ -172,10 +198,5 @@ def _share(right: int, total: int) -> dict[str, JsonValue]:
     return {"right": right, "share": right / total, "interval_95": list(wilson_95(right, total))}
 
 
-def _paired(answers: Answers, among: Flags) -> dict[str, JsonValue]:
-    lost, gained = answers.lost_and_gained(among)
-    return {
-        "only_reference_right": lost,
-        "only_candidate_right": gained,
-        "mcnemar_exact_p": mcnemar_exact(lost, gained),
-    }
+def _strict(thresholds: Thresholds) -> dict[str, JsonValue]:
+    return {"strict": True} if thresholds.strict else {}

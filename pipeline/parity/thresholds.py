@@ -25,6 +25,10 @@ class Thresholds(Frozen):
     Below `min_images` labelled images, or `min_critical_images` of a critical class, nothing is
     decided and the check is inconclusive: with 20 images one of them is 5 points of recall.
 
+    With `strict` the estimate is not enough: a check of the task gate passes where the whole 95%
+    interval of the difference, or of the agreement, is within the tolerance as asked, fails where
+    it lies wholly beyond it, and is inconclusive where it straddles it.
+
     The reference must be right more often than always answering the largest class, and on at
     least `min_reference_accuracy` of the labelled images where that is given;
     `accept_weak_reference` publishes a file of one that is not, and the verdict says so.
@@ -39,3 +43,4 @@ class Thresholds(Frozen):
     min_critical_images: int = Field(default=20, ge=1)
     min_reference_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
     accept_weak_reference: bool = False
+    strict: bool = False

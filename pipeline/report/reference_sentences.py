@@ -17,7 +17,8 @@ _FED = {
 
 
 def _fed(name: Any) -> str:
-    return _FED.get(str(name), str(name))
+    known, _, order = str(name).partition(" in ")
+    return f"{_FED.get(known, known)}{f', in {order}' if order else ''}"
 
 
 def _input_convention(e: Mapping[str, Any]) -> str:

@@ -5,18 +5,18 @@ To word a new kind of evidence: one function here, and its line in `SENTENCES`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.contract.verdict import Check, Outcome
 from pipeline.report.bundle_sentences import bundle_sentence
 from pipeline.report.reference_sentences import REFERENCE_SENTENCES
+from pipeline.report.task_sentences import TASK_SENTENCES, straddles
 from pipeline.report.wording import (
-    amount,
     asked_for,
     counted,
     exception,
+    images,
     joined,
     measured,
     plain,
@@ -38,6 +38,8 @@ def sentence(check: Check) -> str:
     text = _worded(SENTENCES, evidence, "evidence")
     if reason := evidence.get("undecided"):
         text = f"undecided, {_reason(reason)}: {text}"
+    elif evidence.get("strict") is True and check.outcome is Outcome.inconclusive:
+        text = f"undecided, {_worded(_STRADDLES, evidence, 'evidence')}: {text}"
     if excuse := exception(check):
         text = f"{text}; passed as {excuse}"
     return text
@@ -77,7 +79,7 @@ def _reason(reason: Any) -> str:
 
 
 def _not_finite(e: Mapping[str, Any]) -> str:
-    return f"{e['images']} of {_images(e['n'])} of the {e['side']} hold NaN or infinity"
+    return f"{e['images']} of {images(e['n'])} of the {e['side']} hold NaN or infinity"
 
 
 def _out_of_range(e: Mapping[str, Any]) -> str:
@@ -85,7 +87,7 @@ def _out_of_range(e: Mapping[str, Any]) -> str:
     if not e["images"]:
         return f"values of the {e['side']} lie between {low:.4g} and {high:.4g}"
     return (
-        f"{e['images']} of {_images(e['n'])} of the {e['side']} have values outside 0 to 1 "
+        f"{e['images']} of {images(e['n'])} of the {e['side']} have values outside 0 to 1 "
         f"(found {low:.4g} to {high:.4g}); logits instead of a softmax look like this"
     )
 
@@ -94,72 +96,21 @@ def _sum_error(e: Mapping[str, Any]) -> str:
     step = e["step"]
     values = "float values" if step is None else f"steps of 1/{1 / step:g}, one a class"
     return (
-        f"{e['images']} of {_images(e['n'])} of the {e['side']} sum further from 1 than "
+        f"{e['images']} of {images(e['n'])} of the {e['side']} sum further from 1 than "
         f"{e['limit']:.4g} ({values}); the furthest by {e['furthest']:.4g}"
     )
 
 
 def _distinct_answers(e: Mapping[str, Any]) -> str:
     distinct = counted(e["distinct"], "distinct answer")
-    return f"{distinct} of the {e['side']} to {_images(e['n'])}"
+    return f"{distinct} of the {e['side']} to {images(e['n'])}"
 
 
 def _probability_difference(e: Mapping[str, Any]) -> str:
     return (
         f"the largest difference in any class of an image is {e['mean']:.4f} on average, "
         f"{e['largest']:.4f} at most; above {e['limit']:g} on {e['images_over']} of "
-        f"{_images(e['n'])}"
-    )
-
-
-def _accuracy(e: Mapping[str, Any]) -> str:
-    before, after = e["reference"]["right"], e["candidate"]["right"]
-    return (
-        f"accuracy {_share(e['reference'], e['n'])} reference, {_share(e['candidate'], e['n'])} "
-        f"candidate; apart by {_images(abs(after - before))}, "
-        f"{_allowed(e['tolerance'], abs(after - before))}; {_paired(e['paired'])}"
-    )
-
-
-def _agreement(e: Mapping[str, Any]) -> str:
-    agreed, n, needed = e["agreed"], e["n"], e["needed"]
-    low, high = e["interval_95"]
-    short = f", {_images(needed - agreed)} short of {needed}" if agreed < needed else ""
-    return (
-        f"both choose the same class on {agreed / n:.4f} ({agreed} of {n}, "
-        f"95% Wilson interval {low:.3f} to {high:.3f}); {_images(n - agreed)} flipped{short}"
-    )
-
-
-def _balanced_accuracy(e: Mapping[str, Any]) -> str:
-    tolerance, classes = e["tolerance"], e["right_by_class"]
-    drop = e["reference"] - e["candidate"]
-    one = ""
-    if tolerance["applied"] > tolerance["asked"]:
-        one = f", one image of {tolerance['label']}, the rarest class"
-    over = drop - tolerance["applied"]
-    changes = joined(
-        (
-            f"{label} {right['candidate'] - right['reference']:+d} of {right['images']}"
-            for label, right in classes.items()
-            if right["candidate"] != right["reference"]
-        ),
-        "no change",
-    )
-    return (
-        f"balanced accuracy {e['reference']:.4f} reference, {e['candidate']:.4f} candidate over "
-        f"{len(classes)} classes; allowed {tolerance['applied']:.4f}{one}"
-        f"{f', exceeded by {over:.4f}' if over > 0 else ''}; images right: {changes}"
-    )
-
-
-def _critical_recall(e: Mapping[str, Any]) -> str:
-    lost = e["reference"]["right"] - e["candidate"]["right"]
-    change = f"{_images(abs(lost))} {'fewer' if lost > 0 else 'more'}" if lost else "no change"
-    return (
-        f"{e['label']} recall {_share(e['reference'], e['n'])} reference, "
-        f"{_share(e['candidate'], e['n'])} candidate; {change}, "
-        f"{_allowed(e['tolerance'], lost)}; {_paired(e['paired'])}"
+        f"{images(e['n'])}"
     )
 
 
@@ -192,39 +143,12 @@ def _comparison(e: Mapping[str, Any]) -> str:
     return f"{text} ({plain(more)})" if more else text
 
 
-def _share(side: Mapping[str, Any], n: int) -> str:
-    low, high = side["interval_95"]
-    return (
-        f"{side['share']:.4f} ({side['right']} of {n}, 95% Wilson interval {low:.3f} to {high:.3f})"
-    )
-
-
-def _allowed(tolerance: Mapping[str, Any], used: int) -> str:
-    allowed = math.floor(tolerance["applied"] * tolerance["n"] + 1e-9)
-    shown = "one image" if tolerance["applied"] > tolerance["asked"] else _images(allowed)
-    over = f", exceeded by {_images(used - allowed)}" if used > allowed else ""
-    return (
-        f"asked at most {amount(tolerance['asked'], 'share')}, allowed {shown} "
-        f"of {tolerance['n']}{over}"
-    )
-
-
-def _paired(paired: Mapping[str, Any]) -> str:
-    return (
-        f"only the reference is right on {paired['only_reference_right']}, only the candidate on "
-        f"{paired['only_candidate_right']}, exact McNemar p = {paired['mcnemar_exact_p']:.3g}"
-    )
-
-
-def _images(count: int) -> str:
-    return counted(count, "image")
-
-
 def _too_few_images(reason: Mapping[str, Any]) -> str:
     of = f" of {reason['of']}" if reason["of"] is not None else ""
-    return f"{_images(reason['found'])}{of}, fewer than the {reason['needed']} needed"
+    return f"{images(reason['found'])}{of}, fewer than the {reason['needed']} needed"
 
 
+_STRADDLES = dict.fromkeys(TASK_SENTENCES, straddles)
 _REASONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "too_few_images": _too_few_images,
     "no_labelled_images": lambda _: "no image has a label",
@@ -265,15 +189,12 @@ _NOTES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     **REFERENCE_SENTENCES,
+    **TASK_SENTENCES,
     "not_finite": _not_finite,
     "out_of_range": _out_of_range,
     "sum_error": _sum_error,
     "distinct_answers": _distinct_answers,
     "probability_difference": _probability_difference,
-    "accuracy": _accuracy,
-    "agreement": _agreement,
-    "balanced_accuracy": _balanced_accuracy,
-    "critical_recall": _critical_recall,
     "golden_difference": _golden_difference,
     "golden_choice": _golden_choice,
     "golden_self_test": lambda e: (

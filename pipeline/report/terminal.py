@@ -18,10 +18,22 @@ from pipeline.contract.verdict import Gate, Outcome, Verdict
 from pipeline.metrics import Metrics
 from pipeline.report.layers import COLUMNS, cells
 from pipeline.report.sections.search import TITLE, trial_rows
-from pipeline.report.wording import asked_for, headline, measured, title
+from pipeline.report.wording import (
+    applied,
+    asked,
+    headline,
+    interval,
+    measured,
+    sample,
+    title,
+)
 from pipeline.tflite.inspect import Inspection
 
 _STYLE = {Outcome.passed: "green", Outcome.failed: "bold red", Outcome.inconclusive: "yellow"}
+_POINTS = "Intervals with signs: candidate minus reference, in percentage points."
+_VERDICT_COLUMNS = (
+    *("gate", "check", "outcome", "n", "measured", "95% interval", "asked for", "applied"),
+)
 # Columns of the terminal from which the weights of a layer are shown too.
 _WIDE = 132
 _NARROW_COLUMNS = 6
@@ -35,22 +47,34 @@ def verdict_table(verdict: Verdict, name: str) -> Table:
     table = Table(
         title=f"{escape(name)}: [{_STYLE[verdict.outcome]}]{headline(verdict)}[/]",
         title_justify="left",
+        caption_justify="left",
+        padding=0,
     )
-    for column in ("gate", "check", "outcome", "measured", "asked for"):
-        table.add_column(column, overflow="fold")
+    for column in _VERDICT_COLUMNS:
+        table.add_column(
+            column,
+            overflow="fold",
+            justify="right" if column == "n" else "left",
+            no_wrap=column == "outcome",
+        )
     for gate in Gate:
         checks = [check for check in verdict.checks if check.gate is gate]
         brief = gate is not Gate.task and all(c.outcome is Outcome.passed for c in checks)
         if checks and brief:
-            table.add_row(str(gate), f"all {len(checks)} checks", "[green]pass[/]", "", "")
+            table.add_row(str(gate), f"all {len(checks)} checks", "[green]pass[/]")
         for check in () if brief else checks:
             table.add_row(
                 str(gate),
                 escape(title(check)),
                 f"[{_STYLE[check.outcome]}]{check.outcome}[/]",
+                sample(check),
                 measured(check),
-                escape(asked_for(check)),
+                interval(check),
+                asked(check),
+                escape(applied(check)),
             )
+            if "difference" in check.evidence:
+                table.caption = _POINTS
     return table
 
 

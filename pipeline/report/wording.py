@@ -60,13 +60,61 @@ def limit(check: Check) -> str:
     sign = _SIGN.get(check.comparison, "")
     tolerance = check.evidence.get("tolerance")
     if not isinstance(tolerance, dict):
-        return f"{sign} {amount(check.threshold, check.unit)}".strip()
+        whole = " by the whole interval" if check.evidence.get("strict") is True else ""
+        return f"{sign} {amount(check.threshold, check.unit)}{whole}".strip()
     asked, n, label = tolerance.get("asked"), tolerance.get("n"), tolerance.get("label")
     known = asked if isinstance(asked, int | float) else check.threshold
     text = f"{sign} {amount(known, check.unit)}".strip()
-    if known != check.threshold:
+    if check.evidence.get("strict") is True:
+        text += " by the whole interval"
+    elif known != check.threshold:
         text += f", one image of {plain(n)} allowed"
     return f"{text} (n = {' '.join(plain(part) for part in (n, label) if part is not None)})"
+
+
+def sample(check: Check) -> str:
+    """Return the number of images a check was measured on; empty where it records none."""
+    n = check.evidence.get("n")
+    return f"{n:,}" if isinstance(n, int) else ""
+
+
+def interval(check: Check) -> str:
+    """Return the 95% interval of a check's difference, in points, or of its share."""
+    difference = check.evidence.get("difference")
+    inside = difference if isinstance(difference, dict) else check.evidence
+    match inside.get("interval_95"):
+        case [int() | float() as low, int() | float() as high]:
+            if inside is difference:
+                return f"{points(low)} to {points(high)}"
+            return f"{amount(low, check.unit)} to {amount(high, check.unit)}"
+    return ""
+
+
+def asked(check: Check) -> str:
+    """Return the limit that a check was asked for, before one image was allowed."""
+    if check.threshold is None:
+        return NOTHING
+    tolerance = check.evidence.get("tolerance")
+    known = tolerance.get("asked") if isinstance(tolerance, dict) else None
+    value = known if isinstance(known, int | float) else check.threshold
+    return f"{_SIGN.get(check.comparison, '')} {amount(value, check.unit)}".strip()
+
+
+def applied(check: Check) -> str:
+    """Return what of it was applied: to the estimate or the interval, and any exception."""
+    if check.threshold is None:
+        return NOTHING
+    text = f"{_SIGN.get(check.comparison, '')} {amount(check.threshold, check.unit)}".strip()
+    if check.evidence.get("strict") is True:
+        text = f"{asked(check)}, whole interval"
+    elif text != asked(check):
+        text += ", one image"
+    return "; passed as ".join(filter(None, (text, exception(check))))
+
+
+def points(share: float) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    return f"{100 * share:+.2f}"
 
 
 def exception(check: Check) -> str:
@@ -111,6 +159,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def images(count: int) -> str:
+    """Return a number of images."""
+    return counted(count, "image")
+
+
 def joined(parts: Iterable[str], nothing: str = "none") -> str:
     """Return parts separated by commas."""
     return ", ".join(parts) or nothing
@@ -130,3 +183,21 @@ def amount(value: float | None, unit: str) -> str:
         return f"{value:.1f} ms"
     number = f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
     return f"{number} {unit}".strip()
+
+
+_ORIGINS = {
+    "made": "made now",
+    "found": "found in the run folder (--fresh makes it again)",
+    "bundle": "carried by the bundle",
+}
+
+
+def recordings_used(verdict: Verdict) -> list[str]:
+    """Return for each side whether its recording was made now; nothing where none was asked."""
+    used = verdict.figures.get("recordings")
+    if not isinstance(used, dict):
+        return []
+    return [
+        f"recording of the {side}: {_ORIGINS.get(str(origin), str(origin))}"
+        for side, origin in used.items()
+    ]

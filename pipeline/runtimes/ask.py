@@ -5,15 +5,16 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from pipeline import runtimes
 from pipeline.classifier.spec import model_sha256
-from pipeline.contract.choices import RuntimeName, Split
-from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.choices import RuntimeName
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.image import ImageContract
+from pipeline.contract.images import ImageSet
 from pipeline.contract.labels import Labels
 from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
@@ -45,8 +46,7 @@ class RecordRequest:
     model_sha256: str
     image: ImageContract
     labels: Labels
-    dataset: DatasetManifest
-    split: Split
+    images: ImageSet
     threads: int = 1
     normalization: Normalization | None = None
     logits: bool = False
@@ -63,36 +63,44 @@ def ask(request: InferenceRequest, *, log: Path | None = None, report: Report = 
     return describe(request.runtime).ask(request, log=log, report=report)
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """Hold a recording, its file, and whether it was found or made now."""
+
+    recording: Recording
+    path: Path
+    origin: Literal["made", "found"]
+
+
 def record(
-    request: RecordRequest, run: RunDir, *, report: Report = silent
-) -> tuple[Recording, Path]:
-    """Record a runtime's answers on one split, or return the recording made before.
+    request: RecordRequest, run: RunDir, *, fresh: bool = False, report: Report = silent
+) -> Recorded:
+    """Record a runtime's answers to images, or return the recording made before.
 
     A recording is found again by the hash of everything that decides it, so the slow Keras half
-    of a parity check is computed once.
+    of a parity check is computed once. With `fresh` it is made now in any case.
 
     Raises:
-        BadInput: the split is empty, or the model or an image is refused.
+        BadInput: there are no images, or the model or an image is refused.
         EnvironmentProblem: the runtime is not installed, or its process died.
     """
     described = describe(request.runtime)
-    unique = {entry.sha256: entry for entry in request.dataset.of(request.split)}
-    if not unique:
+    images = request.images
+    if not images.images:
         raise BadInput(
-            f"the {request.split} split has no images", next_step="run `pipeline data prepare`"
+            f"the {images.split} split has no images", next_step="run `pipeline data prepare`"
         )
     _check_labels(request)
     identity = described.identity()
     threads = described.threads_used(request.threads)
-    dataset_sha256 = request.dataset.digest()
-    key = _key(request, identity, threads, dataset_sha256)
-    path = run.recording(request.runtime, request.split, key)
+    key = _key(request, identity, threads)
+    path = run.recording(request.runtime, images.split, key)
     conventions_path = run.conventions(key)
     whole = conventions_path.exists() or not request.probe_normalizations
-    if whole and path.exists() and path.with_suffix(".npz").exists():
+    if not fresh and whole and path.exists() and path.with_suffix(".npz").exists():
         recording = Recording.load(path)
         if recording.facts.model_sha256 == request.model_sha256:
-            return recording, path
+            return Recorded(recording, path, "found")
     answers = ask(
         InferenceRequest(
             runtime=request.runtime,
@@ -100,10 +108,7 @@ def record(
             model_sha256=request.model_sha256,
             image=request.image,
             labels=request.labels.names,
-            images=tuple(
-                ImageFile(path=request.dataset.file(entry), sha256=entry.sha256)
-                for entry in unique.values()
-            ),
+            images=tuple(ImageFile(path=one.path, sha256=one.sha256) for one in images.images),
             threads=request.threads,
             timed_inferences=TIMED_INFERENCES,
             normalization=request.normalization,
@@ -120,17 +125,14 @@ def record(
         model_sha256=request.model_sha256,
         image_contract_sha256=request.image.pixels_digest(),
         labels=request.labels.names,
-        dataset_sha256=dataset_sha256,
-        split=request.split,
+        dataset_sha256=images.dataset_sha256,
+        split=images.split,
         threads=threads,
         host=described.host(),
         latencies_ms=answers.latencies_ms,
-        image_ids=np.array(list(unique), dtype=np.str_),
+        image_ids=np.array(images.ids, dtype=np.str_),
         truth=np.array(
-            [
-                -1 if entry.label is None else request.labels.index(entry.label)
-                for entry in unique.values()
-            ],
+            [-1 if one.label is None else request.labels.index(one.label) for one in images.images],
             dtype=np.int64,
         ),
         probabilities=answers.probabilities,
@@ -139,7 +141,7 @@ def record(
         # Before the recording: one that is found has its conventions beside it.
         _conventions(request, answers, recording).save(conventions_path)
     recording.save(path)
-    return recording, path
+    return Recorded(recording, path, "made")
 
 
 def conventions_of(request: RecordRequest, run: RunDir, recording: Recording) -> Conventions:
@@ -150,7 +152,7 @@ def conventions_of(request: RecordRequest, run: RunDir, recording: Recording) ->
     """
     described = describe(request.runtime)
     threads = described.threads_used(request.threads)
-    key = _key(request, described.identity(), threads, request.dataset.digest())
+    key = _key(request, described.identity(), threads)
     conventions = Conventions.load(run.conventions(key))
     if conventions.arrays_sha256 != recording.facts.arrays_sha256:
         raise BadInput(
@@ -192,7 +194,7 @@ def _dumped(normalization: Normalization | None) -> dict[str, object] | None:
 
 def _check_labels(request: RecordRequest) -> None:
     """Refuse a dataset with classes that the model does not have; it may lack some of them."""
-    unknown = [n for n in request.dataset.labels.names if n not in request.labels.names]
+    unknown = [n for n in request.images.labels.names if n not in request.labels.names]
     if unknown:
         raise BadInput(
             "the dataset has classes that are not among the model's labels",
@@ -202,9 +204,7 @@ def _check_labels(request: RecordRequest) -> None:
         )
 
 
-def _key(
-    request: RecordRequest, identity: Identity, threads: int | None, dataset_sha256: str
-) -> str:
+def _key(request: RecordRequest, identity: Identity, threads: int | None) -> str:
     return sha256_json(
         {
             "runtime": request.runtime,
@@ -214,8 +214,8 @@ def _key(
             "model": request.model_sha256,
             "image": request.image.digest(),
             "labels": list(request.labels.names),
-            "dataset": dataset_sha256,
-            "split": request.split,
+            "dataset": request.images.dataset_sha256,
+            "split": request.images.split,
             "threads": threads,
             "normalization": _dumped(request.normalization),
             "logits": request.logits,

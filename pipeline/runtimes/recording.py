@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from pipeline.contract.base import Frozen
 from pipeline.contract.files import write_bytes_atomic
 from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.images import ImageSet
 from pipeline.errors import BadInput
 
 
@@ -27,8 +28,9 @@ class _Origin(Frozen):
     """Say which model answered, through which runtime, on which images.
 
     Latencies are of single inferences of one image, after a warm-up, with nothing else running
-    and the input tensor prepared before, in milliseconds. `threads` is how many the runtime used,
-    None where it chose for itself.
+    and the input tensor prepared before, in milliseconds; None in the reference of a bundle, which
+    is the same bytes whenever it is made. `threads` is how many the runtime used, None where it
+    chose for itself.
     """
 
     made_by: ClassVar[str | None] = "pipeline record --runtime litert BUNDLE"
@@ -45,8 +47,8 @@ class _Origin(Frozen):
     threads: int | None = Field(ge=1)
     host: str
     count: int = Field(ge=1)
-    latency_ms_p50: float = Field(ge=0)
-    latency_ms_p90: float = Field(ge=0)
+    latency_ms_p50: float | None = Field(ge=0)
+    latency_ms_p90: float | None = Field(ge=0)
 
 
 class RecordingFacts(_Origin):
@@ -147,13 +149,41 @@ class Recording:
             )
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                recording = cls(
-                    facts, arrays["image_ids"], arrays["truth"], arrays["probabilities"]
-                )
+                ids = arrays["image_ids"]
+                if ids.dtype.kind == "S":
+                    ids = np.char.decode(ids, "ascii")
+                recording = cls(facts, ids, arrays["truth"], arrays["probabilities"])
         except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise BadInput("not a recording", where=str(npz_path), got=str(error)) from error
         recording.check(str(json_path))
         return recording
+
+    def of_images(self, images: ImageSet) -> Recording:
+        """Return the answers to these images alone, as belonging to their dataset.
+
+        Raises:
+            KeyError: an image was not answered.
+        """
+        row_of = {image_id: row for row, image_id in enumerate(self.image_ids.tolist())}
+        rows = np.array([row_of[image_id] for image_id in images.ids], np.int64)
+        ids, truth, probabilities = self.image_ids[rows], self.truth[rows], self.probabilities[rows]
+        facts = self.facts.model_copy(
+            update={
+                "dataset_sha256": images.dataset_sha256,
+                "split": images.split,
+                "count": len(rows),
+                "arrays_sha256": sha256_bytes(_pack(ids, truth, probabilities)),
+            }
+        )
+        return replace(self, facts=facts, image_ids=ids, truth=truth, probabilities=probabilities)
+
+    def without_latency(self) -> Recording:
+        """Return the same answers as they are the same bytes whenever they are made."""
+        untimed = {"latency_ms_p50": None, "latency_ms_p90": None}
+        # Packed as it is saved, also where an earlier release recorded it in another form.
+        packed = sha256_bytes(_pack(self.image_ids, self.truth, self.probabilities))
+        facts = self.facts.model_copy(update={**untimed, "arrays_sha256": packed})
+        return replace(self, facts=facts)
 
     def check(self, where: str) -> None:
         """Refuse arrays that do not fit together.
@@ -235,7 +265,10 @@ def _pack(
     probabilities: npt.NDArray[np.float32],
 ) -> bytes:
     # np.savez stamps no time of its own (zip entries are dated 1980), so equal arrays give
-    # equal bytes.
+    # equal bytes. A hash takes a byte a digit, not NumPy's four.
+    ids: npt.NDArray[np.str_] | npt.NDArray[np.bytes_] = image_ids
+    if all(one.isascii() for one in image_ids.tolist()):
+        ids = np.char.encode(image_ids, "ascii")
     buffer = io.BytesIO()
-    np.savez(buffer, image_ids=image_ids, truth=truth, probabilities=probabilities)
+    np.savez(buffer, image_ids=ids, truth=truth, probabilities=probabilities)
     return buffer.getvalue()

@@ -97,6 +97,7 @@ class ExportConfig(Frozen):
     min_runtime: str = DEFAULT_RUNTIME
     unsure_below: float | None = None
     thresholds: dict[str, float] = Field(default_factory=dict)
+    reference: bool = Field(default=True, description="whether bundles carry Keras's answers")
 
     def recipes(self, seed: int) -> tuple[Recipe, ...]:
         """Return one recipe for each quantization."""
@@ -126,6 +127,7 @@ class ParityConfig(Frozen):
     min_critical_images: Count = _LIMITS.min_critical_images
     min_reference_accuracy: Share | None = _LIMITS.min_reference_accuracy
     accept_weak_reference: bool = _LIMITS.accept_weak_reference
+    strict: bool = _LIMITS.strict
 
     def thresholds(self) -> Thresholds:
         """Return the limits of the gates."""
@@ -139,6 +141,7 @@ class ParityConfig(Frozen):
             min_critical_images=self.min_critical_images,
             min_reference_accuracy=self.min_reference_accuracy,
             accept_weak_reference=self.accept_weak_reference,
+            strict=self.strict,
         )
 
 

@@ -69,7 +69,6 @@ def debug_model(
             manifest,
             source,
             model,
-            run,
             next_step="give the --run-dir of the run that exported it",
         )
     recipe = Recipe() if manifest is None else manifest.recipe

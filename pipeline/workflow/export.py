@@ -12,6 +12,8 @@ from pipeline.contract.bundle import (
     manifest_digest,
     seal_bundle,
 )
+from pipeline.contract.choices import Split
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
@@ -22,11 +24,12 @@ from pipeline.export.golden_photos import GoldenPhoto, user_photos
 from pipeline.export.goldens import make_goldens
 from pipeline.export.sbom import write_sbom
 from pipeline.progress import Report, silent
+from pipeline.runtimes.bundle_reference import write_reference
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported, recommendation, reference_advice
-from pipeline.workflow.judge import GATE_REVISION, Candidate, hold_reference, judge
+from pipeline.workflow.judge import GATE_REVISION, Candidate, HeldReference, hold_reference, judge
 from pipeline.workflow.model_card import write_model_card
 from pipeline.workflow.source import KerasSource
 
@@ -50,7 +53,8 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
     if (earlier := _published(run.bundle(job.recipe.name), job.recipe, inputs)) is not None:
         return earlier
     # A reference that does not do its job proves nothing, so nothing is built for it.
-    held = hold_reference(job.source, job.thresholds, run, report=report)
+    images = images_of_dataset(job.source.dataset, Split.validation)
+    held = hold_reference(job.source, images, job.thresholds, run, report=report)
     refused = held.verdict()
     if refused.checks and not refused.passed:
         return Exported(job.recipe, None, False, False, refused, None, reference_advice(refused))
@@ -69,7 +73,7 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
             report=report,
         )
         # 3. Publish, or keep aside.
-        return _publish(built, verdict, photos, job, run, report)
+        return _publish(built, verdict, held, photos, job, run, report)
 
 
 def _candidate(built: BuiltBundle, source: KerasSource) -> Candidate:
@@ -81,12 +85,16 @@ def _candidate(built: BuiltBundle, source: KerasSource) -> Candidate:
 def _publish(
     built: BuiltBundle,
     verdict: Verdict,
+    held: HeldReference,
     photos: Sequence[GoldenPhoto],
     job: ExportJob,
     run: RunDir,
     report: Report,
 ) -> Exported:
     manifest, name = built.manifest, job.recipe.name
+    if job.reference:
+        reference = write_reference(held.recording, built.folder)
+        manifest = manifest.model_copy(update={"files": {**manifest.files, **reference}})
     if verdict.passed:
         log = run.log(f"goldens-{name}")
         added = make_goldens(built.folder, manifest, photos, log=log, report=report)

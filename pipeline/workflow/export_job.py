@@ -24,7 +24,8 @@ class ExportJob:
 
     `promised_runtime` is the oldest TFLite runtime that must load the file, as `2.16.0`.
     `decision` says how a device is to speak of an answer, `golden_photos` (JPEG) are the user's
-    own. `model_version` is the model's, its hash's beginning where None.
+    own. `model_version` is the model's, its hash's beginning where None. `reference` says whether
+    the bundle carries what the Keras model answered.
     """
 
     source: KerasSource
@@ -35,6 +36,7 @@ class ExportJob:
     golden_photos: tuple[Path, ...] = ()
     model_version: str | None = None
     author: str = ""
+    reference: bool = True
 
     def build_request(self) -> BuildRequest:
         """Return what the build needs of this job."""
@@ -55,6 +57,7 @@ class ExportJob:
             license=source.license,
             promised_runtime=self.promised_runtime,
             decision=self.decision,
+            reference="included" if self.reference else "left_out",
         )
 
     def inputs(self, photos: Sequence[GoldenPhoto]) -> dict[str, str]:
@@ -73,5 +76,6 @@ class ExportJob:
             "min_runtime": self.promised_runtime,
             "exporter": EXPORTER_REVISION,
             "decision": self.decision.digest(),
+            "reference": request.reference,
             "golden_photos": sha256_json([photo.sha256 for photo in photos]),
         }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.child import ask_child
 from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.images import ImageSet, images_of_dataset
 from pipeline.contract.manifest import BundleManifest
-from pipeline.contract.normalization import Normalization, NormalizationName
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Check, Verdict
 from pipeline.parity.figures import common_figures, origin
@@ -24,10 +26,11 @@ from pipeline.runtimes.delegation import Delegation, DelegationRequest
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.metadata import DescribedModel
+from pipeline.workflow.keras_model import KerasModel
 from pipeline.workflow.source import KerasSource
 
 # Raise it when the gates change what they accept: a verdict of other gates is not found again.
-GATE_REVISION = 2
+GATE_REVISION = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def judge(
     critical: tuple[str, ...],
     inputs: dict[str, str],
     held: HeldReference | None = None,
+    fresh: bool = False,
     report: Report = silent,
 ) -> Verdict:
     """Run the reference, structure, numbers and task gates on the validation split.
@@ -63,57 +67,104 @@ def judge(
         critical: the labels whose recall is gated one by one.
         inputs: digests of everything the candidate was made from and is judged by.
         held: the reference, already held to the labels under these thresholds; None asks it.
+        fresh: record anew what was recorded before.
         report: receives progress.
 
     Raises:
         BadInput: a file or an image is refused, or they do not belong together.
         EnvironmentProblem: a runtime could not run.
     """
+    images = images_of_dataset(reference.dataset, Split.validation)
+    return judge_images(
+        candidate,
+        images,
+        lambda: held or hold_reference(reference, images, thresholds, run, fresh, report),
+        thresholds,
+        run,
+        critical=critical,
+        inputs=inputs,
+        figures={
+            "input_convention": reference.normalization.words(),
+            "adaptations": [str(one) for one in reference.adaptations],
+        },
+        fresh=fresh,
+        report=report,
+    )
+
+
+def judge_images(
+    candidate: Candidate,
+    images: ImageSet,
+    hold: Callable[[], HeldReference],
+    thresholds: Thresholds,
+    run: RunDir,
+    *,
+    critical: tuple[str, ...],
+    inputs: dict[str, str],
+    figures: dict[str, Any],
+    fresh: bool = False,
+    report: Report = silent,
+) -> Verdict:
+    """Judge a file on any images, against what `hold` returns; see `judge`.
+
+    `hold` is asked only where the structure is right. `figures` are added to the verdict's.
+    """
     structure = structure_gate(candidate, log=_delegation_log(candidate, run))
     verdict = Verdict.from_checks(
         structure.checks, candidate={"model_sha256": candidate.inspection.sha256}
     )
+    recordings: dict[str, Any] = {}
+    not_checked = [*structure.not_checked]
     if verdict.passed:
-        if held is None:
-            held = hold_reference(reference, thresholds, run, report=report)
-        candidate_recording, _ = record(
+        held = hold()
+        answered = record(
             RecordRequest(
                 runtime=RuntimeName.litert,
                 model=candidate.file,
                 model_sha256=candidate.inspection.sha256,
                 image=candidate.described.image,
                 labels=candidate.described.labels,
-                dataset=reference.dataset,
-                split=Split.validation,
+                images=images,
             ),
             run,
+            fresh=fresh,
             report=report,
         )
         verdict = judge_recordings(
             held.recording,
-            candidate_recording,
+            answered.recording,
             thresholds,
             critical=critical,
-            unlabelled=reference.dataset.unlabelled,
+            unlabelled=images.unlabelled and bool((held.recording.truth < 0).all()),
             before=(*held.checks, *structure.checks),
         )
-    figures = {
-        **verdict.figures,
-        "not_checked": list(structure.not_checked),
-        "input_convention": reference.normalization.words(),
-        "adaptations": [str(one) for one in reference.adaptations],
-    }
+        not_checked += held.not_checked
+        recordings = {
+            "recordings": {
+                "reference": held.origin,
+                "candidate": answered.origin,
+            }
+        }
     return verdict.model_copy(
-        update={"inputs": {**inputs, "gates": str(GATE_REVISION)}, "figures": figures}
+        update={
+            "inputs": {**inputs, "gates": str(GATE_REVISION)},
+            "figures": {**verdict.figures, "not_checked": not_checked, **figures, **recordings},
+        }
     )
 
 
 @dataclass(frozen=True)
 class HeldReference:
-    """Hold the reference's recording, and the checks that hold it to the labels."""
+    """Hold the reference's recording, and the checks that hold it to the labels.
+
+    `origin` says where the recording comes from: made now, found in the run, or the bundle's own.
+    `not_checked` names the checks of the reference gate that were not asked.
+    """
 
     recording: Recording
     checks: tuple[Check, ...]
+    origin: Literal["made", "found", "bundle"]
+    not_checked: tuple[str, ...] = ()
 
     def verdict(self) -> Verdict:
         """Return the verdict of the reference gate alone."""
@@ -125,12 +176,18 @@ class HeldReference:
 
 
 def hold_reference(
-    reference: KerasSource, thresholds: Thresholds, run: RunDir, *, report: Report = silent
+    reference: KerasModel,
+    images: ImageSet,
+    thresholds: Thresholds,
+    run: RunDir,
+    fresh: bool = False,
+    report: Report = silent,
 ) -> HeldReference:
-    """Ask the Keras model on the validation split, and hold its answers to the labels.
+    """Ask the Keras model about images, and hold its answers to the labels.
 
     It is asked under the stated input convention and, on a part of the images, under each known
-    other one. What was recorded before is found again.
+    other one and with red and blue swapped. What was recorded before is found again, unless
+    `fresh`.
 
     Raises:
         BadInput: the model or an image is refused.
@@ -138,20 +195,18 @@ def hold_reference(
     """
     stated = reference.normalization
     request = reference.record_request(
-        Split.validation,
-        probe_normalizations=tuple(
-            other for name in NormalizationName if (other := Normalization.named(name)) != stated
-        ),
+        images,
+        probe_normalizations=stated.others(),
     )
-    recording, _ = record(request, run, report=report)
-    conventions = conventions_of(request, run, recording)
+    recorded = record(request, run, fresh=fresh, report=report)
+    conventions = conventions_of(request, run, recorded.recording)
     rows = np.array(conventions.rows, np.int64)
     others = [
         OtherConvention(one.normalization, rows, np.array(one.classes, np.int64))
         for one in conventions.chosen
     ]
-    checks = reference_checks(recording, stated, others, thresholds)
-    return HeldReference(recording, tuple(checks))
+    checks = reference_checks(recorded.recording, stated, others, thresholds)
+    return HeldReference(recorded.recording, tuple(checks), recorded.origin)
 
 
 def structure_gate(candidate: Candidate, *, log: Path | None = None) -> Structure:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.contract.bundle import GOLDENS_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
+from pipeline.contract.malignancy import proposed_critical
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
@@ -34,6 +35,7 @@ def judge_model(
     *,
     critical: tuple[str, ...] | None = None,
     keras: Path | None = None,
+    fresh: bool = False,
     report: Report = silent,
 ) -> Verdict:
     """Judge a bundle, or a bare `.tflite` file, against its Keras model on validation.
@@ -47,6 +49,7 @@ def judge_model(
         thresholds: the limits.
         critical: labels whose recall is gated; the model's own where None.
         keras: the Keras model; the run's own where None.
+        fresh: record anew what was recorded before.
         report: receives progress.
 
     Raises:
@@ -54,14 +57,13 @@ def judge_model(
         EnvironmentProblem: a runtime could not run.
     """
     # The cheap refusals come before the slow Keras half.
-    candidate = _candidate(model)
-    source = keras_source(run, keras, _stated(candidate, keras or run.model))
+    candidate = open_candidate(model)
+    source = keras_source(run, keras, stated_of(candidate, keras or run.model))
     if candidate.manifest is not None:
         check_parent(
             candidate.manifest,
             source,
             model,
-            run,
             next_step="give its Keras model with --model, or the --run-dir of the run that made it",
         )
     inputs = {
@@ -79,6 +81,7 @@ def judge_model(
         run,
         critical=_critical(candidate, source) if critical is None else critical,
         inputs=inputs,
+        fresh=fresh,
         report=report,
     )
 
@@ -88,20 +91,32 @@ def judge_recording_files(
 ) -> Verdict:
     """Judge one recording file against another, or against the goldens of a bundle folder.
 
-    Without `critical`, melanoma is critical where the labels have it.
+    Without `critical`, the labels of known malignancies are critical.
 
     Raises:
-        BadInput: a file is no recording, the bundle has no goldens, or the two cannot be compared.
+        BadInput: a file is no recording, the bundle has no goldens, the two cannot be compared, or
+            goldens are to be judged by what they do not have.
     """
     if reference.is_dir():
+        if thresholds.strict:
+            raise BadInput(
+                "--strict would do nothing with goldens, which have no task figures",
+                expected="a recording of a split as --reference",
+                got=f"--strict and the bundle {reference}",
+            )
         return _judge_goldens(reference, candidate, critical)
     first, second = Recording.load(reference), Recording.load(candidate)
     if critical is None:
-        critical = tuple(name for name in ("MEL",) if name in first.facts.labels)
+        critical = proposed_critical(first.facts.labels)
     return judge_recordings(first, second, thresholds, critical=critical)
 
 
-def _candidate(model: Path) -> Candidate:
+def open_candidate(model: Path) -> Candidate:
+    """Open a bundle, checked against its manifest, or a bare `.tflite` file.
+
+    Raises:
+        BadInput: it is missing, damaged, or says too little about itself.
+    """
     if not model.is_dir():
         return Candidate(model, inspect_file(model), described_model(model), None)
     manifest, file = load_bundle(model), model / MODEL_FILE
@@ -114,7 +129,7 @@ def _critical(candidate: Candidate, source: KerasSource) -> tuple[str, ...]:
     return labels.critical
 
 
-def _stated(candidate: Candidate, keras: Path) -> StatedModel:
+def stated_of(candidate: Candidate, keras: Path) -> StatedModel:
     """Return what a bundle records of its Keras model, so that nobody needs to state it again.
 
     Of a bare file, what its metadata says stands for what its model takes, unless the model says

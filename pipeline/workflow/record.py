@@ -7,11 +7,11 @@ from pathlib import Path
 from pipeline.contract.bundle import tflite_file
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.progress import Report, silent
-from pipeline.runtimes.ask import RecordRequest, hash_model, record
-from pipeline.runtimes.recording import Recording
+from pipeline.runtimes.ask import Recorded, RecordRequest, hash_model, record
 from pipeline.tflite.metadata import described_model
 from pipeline.workflow.source import keras_source
 
@@ -24,7 +24,7 @@ def record_model(
     *,
     threads: int = 1,
     report: Report = silent,
-) -> tuple[Recording, Path]:
+) -> Recorded:
     """Record one model on a split of the run's dataset.
 
     Keras takes the run's own model where none is given. What a `.tflite` expects (size,
@@ -35,7 +35,9 @@ def record_model(
         EnvironmentProblem: the runtime is not installed, or its process died.
     """
     if runtime is RuntimeName.keras:
-        request = keras_source(run, model).record_request(split, threads=threads)
+        source = keras_source(run, model)
+        images = images_of_dataset(source.dataset, split)
+        request = source.record_request(images, threads=threads)
     elif model is None:
         raise BadInput(f"{runtime} needs a .tflite file or a bundle", next_step="pipeline export")
     else:
@@ -47,8 +49,7 @@ def record_model(
             model_sha256=hash_model(file),
             image=described.image,
             labels=described.labels,
-            dataset=DatasetManifest.load(run.dataset),
-            split=split,
+            images=images_of_dataset(DatasetManifest.load(run.dataset), split),
             threads=threads,
         )
     return record(request, run, report=report)

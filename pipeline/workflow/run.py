@@ -75,6 +75,7 @@ def run_stages(config: RunConfig, *, report: Report = silent) -> RunResult:
                     thresholds=stages.thresholds,
                     promised_runtime=config.export.min_runtime,
                     decision=stages.decision,
+                    reference=config.export.reference,
                 ),
                 run,
                 report=report,

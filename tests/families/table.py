@@ -18,7 +18,6 @@ from tests.families.pictures import SIZE_PX
 from tests.families.training import TrainAnswer, TrainRequest
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "families.md"
-_BEGIN, _END = "<!-- table: begin -->", "<!-- table: end -->"
 _OF_EVERY_NETWORK = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MEAN", "SOFTMAX"}
 _HEADER = (
     "| family | input | operators besides convolutions | float | int8 | plain | repaired | steps "
@@ -89,12 +88,12 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def write(rows: list[Row], document: Path = DOCUMENT) -> None:
-    """Put the table where the document marks its place."""
-    before, rest = document.read_text(encoding="utf-8").split(_BEGIN)
-    _, after = rest.split(_END)
-    text = f"{before}{_BEGIN}\n{table(rows)}{_END}{after}"
-    document.write_text(text, encoding="utf-8")
+def replace_table(document: Path, name: str, table: str) -> None:
+    """Put `table` where the document marks the place of the table `name`."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = document.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
+    document.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -107,7 +106,7 @@ def main() -> None:
     for family in FAMILIES:
         rows.append(row_of(family, folder))
         print(" | ".join(_cells(rows[-1])), flush=True)
-    write(rows)
+    replace_table(DOCUMENT, "table", table(rows))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from tests.families.catalog import FAMILIES
 from tests.families.measure import Measured
-from tests.families.table import Row, row_of, table, write
+from tests.families.table import Row, replace_table, row_of, table
 
 LEAST_AGREEMENT = 0.95
 MUST_AGREE = 11
@@ -71,7 +71,7 @@ def test_the_table_replaces_the_one_before_and_nothing_else(tmp_path: Path) -> N
     document = tmp_path / "families.md"
     text = "Before\n<!-- table: begin -->\nold\n<!-- table: end -->\nAfter\n"
     document.write_text(text, encoding="utf-8")
-    write([example()], document)
+    replace_table(document, "table", table([example()]))
     written = document.read_text(encoding="utf-8")
     assert written.startswith("Before\n")
     assert written.endswith("\nAfter\n")

@@ -12,11 +12,12 @@ import pytest
 
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.hashing import sha256_file
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput, EnvironmentProblem
 from pipeline.progress import ProgressEvent
 from pipeline.runtimes.android_host import AndroidHost, EmulatedEngine, find_host
-from pipeline.runtimes.ask import RecordRequest, ask, hash_model, record
+from pipeline.runtimes.ask import Recorded, RecordRequest, ask, hash_model, record
 from pipeline.runtimes.interface import ImageFile, InferenceRequest
 from tests.export.samples import IMAGE, INT8, LABELS, samples
 
@@ -225,7 +226,7 @@ def test_arm64_needs_its_engine_and_passes_it_on(project: Path, tmp_path: Path) 
 
 
 def test_a_recording_is_found_again_until_the_app_changes(project: Path, tmp_path: Path) -> None:
-    def recorded() -> tuple[Any, Path]:
+    def recorded() -> Recorded:
         model = samples().described[INT8.name]
         request = RecordRequest(
             runtime=RuntimeName.android,
@@ -233,19 +234,19 @@ def test_a_recording_is_found_again_until_the_app_changes(project: Path, tmp_pat
             model_sha256=hash_model(model),
             image=IMAGE,
             labels=LABELS,
-            dataset=samples().dataset,
-            split=Split.validation,
+            images=images_of_dataset(samples().dataset, Split.validation),
         )
         return record(request, RunDir(tmp_path / "run"))
 
-    recording, path = recorded()
+    first = recorded()
+    recording, path = first.recording, first.path
     assert recording.facts.runtime == "android"
     assert recording.facts.runtime_version == "2.16.1"
     (tmp_path / "request.seen").unlink()
-    assert recorded()[1] == path
+    assert recorded().path == path
     assert not (tmp_path / "request.seen").exists()
     (project / "core" / "Resize.kt").write_text("class Resize(other)\n", encoding="utf-8")
     changed = {"core/Resize.kt": sha256_file(project / "core" / "Resize.kt")}
     host = AndroidHost.load(project / "build" / "host" / "host.json")
     host.model_copy(update={"sources": changed}).save(project / "build" / "host" / "host.json")
-    assert recorded()[1] != path
+    assert recorded().path != path

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import pipeline.runtimes.ask
 from pipeline import imaging, runtimes
 from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.hashing import sha256_file
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.runtimes import child_runtime
@@ -61,6 +63,33 @@ def test_equal_recordings_have_equal_bytes(tmp_path: Path) -> None:
     recording().save(tmp_path / "b.json")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_ids_that_are_hashes_take_a_byte_a_digit(tmp_path: Path) -> None:
+    count = 100
+    ids = np.array([f"{i:064x}" for i in range(count)])
+    recording(count, image_ids=ids).save(tmp_path / "a.json")
+    assert (tmp_path / "a.npz").stat().st_size < count * (64 + 8 + 4 * 3) + 2000
+    loaded = Recording.load(tmp_path / "a.json")
+    assert loaded.image_ids.dtype == ids.dtype
+    np.testing.assert_array_equal(loaded.image_ids, ids)
+
+
+def test_arrays_of_an_earlier_release_are_still_read(tmp_path: Path) -> None:
+    made = recording()
+    with (tmp_path / "a.npz").open("wb") as stream:
+        np.savez(
+            stream,
+            image_ids=made.image_ids,
+            truth=made.truth,
+            probabilities=made.probabilities,
+        )
+    digest = sha256_file(tmp_path / "a.npz")
+    made.facts.model_copy(update={"arrays_sha256": digest}).save(tmp_path / "a.json")
+    loaded = Recording.load(tmp_path / "a.json")
+    np.testing.assert_array_equal(loaded.image_ids, made.image_ids)
+    loaded.without_latency().save(tmp_path / "b.json")
+    assert Recording.load(tmp_path / "b.json").facts.latency_ms_p90 is None
 
 
 def test_changed_arrays_are_refused(tmp_path: Path) -> None:
@@ -221,17 +250,21 @@ def test_a_recording_is_made_again_when_what_decides_it_changes(
         model_sha256=hash_model(model),
         image=IMAGE,
         labels=LABELS,
-        dataset=samples().dataset,
-        split=Split.validation,
+        images=images_of_dataset(samples().dataset, Split.validation),
     )
 
     def made_again() -> bool:
         before = len(asked)
-        _, path = record(request, RunDir(tmp_path))
-        assert path.parent == RunDir(tmp_path).recordings
+        recorded = record(request, RunDir(tmp_path))
+        assert recorded.path.parent == RunDir(tmp_path).recordings
+        assert (recorded.origin == "made") == (len(asked) > before)
         return len(asked) > before
 
     assert made_again()
+    assert not made_again()
+    before = len(asked)
+    assert record(request, RunDir(tmp_path), fresh=True).origin == "made"
+    assert len(asked) == before + 1
     assert not made_again()
     for package in versions:
         versions[package] += ".1"

@@ -101,9 +101,11 @@ def trap_child(request: TrapRequest, report: Report) -> Trapped:
         "rescaled": keras.Sequential(
             [keras.Input(entry), layers.Rescaling(1 / 127.5, offset=-1), base]
         ),
-        "unit": keras.Sequential([keras.Input(entry), _mixing("unit"), base]),
-        "caffe": keras.Sequential([keras.Input(entry), _mixing("caffe"), base]),
-        "torch": keras.Sequential([keras.Input(entry), _mixing("torch"), base]),
+        "bytes": _of_bytes(entry, base),
+        "bgr": keras.Sequential([keras.Input(entry), _mixing(Normalization().swapped()), base]),
+        "unit": keras.Sequential([keras.Input(entry), _mixing(_named("unit")), base]),
+        "caffe": keras.Sequential([keras.Input(entry), _mixing(_named("caffe")), base]),
+        "torch": keras.Sequential([keras.Input(entry), _mixing(_named("torch")), base]),
         "augmented": keras.Sequential(
             [
                 keras.Input(entry),
@@ -144,11 +146,24 @@ def _trained(values: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> o
     return model
 
 
-def _mixing(name: str) -> object:
+def _named(name: str) -> Normalization:
+    return Normalization.named(NormalizationName(name))
+
+
+def _of_bytes(entry: tuple[int, int, int], base: object) -> object:
+    """Return a model whose input is declared as uint8."""
+    import keras
+    from keras import layers
+
+    image = keras.Input(entry, dtype="uint8")
+    scaled = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    return keras.Model(image, base(scaled))  # type: ignore[operator]
+
+
+def _mixing(own: Normalization) -> object:
     """Return a layer that makes -1 to 1 in RGB of a convention's own values."""
     from keras import layers
 
-    own = Normalization.named(NormalizationName(name))
     kernel, bias = np.zeros((1, 1, 3, 3)), np.zeros(3)
     for source in range(3):
         target = source if own.channels == "RGB" else 2 - source

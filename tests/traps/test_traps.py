@@ -38,6 +38,8 @@ def accuracy(done: Done) -> float:
         ("rescaled", [], "float16"),
         ("rescaled", [], "int8"),
         ("augmented", [], "float16"),
+        ("bytes", [], "float16"),
+        ("bgr", ["--normalization", "tf", "--channels", "BGR"], "int8"),
         ("unit", ["--normalization", "unit"], "float16"),
         ("caffe", ["--normalization", "caffe"], "float16"),
         ("caffe", ["--normalization", "caffe"], "float32"),
@@ -64,6 +66,7 @@ def test_a_model_that_is_stated_rightly_is_published_at_its_true_accuracy(
         ("rescaled", ["--normalization", "tf"], "say --normalization raw"),
         ("plain", ["--normalization", "raw"], "say --normalization tf"),
         ("unit", ["--normalization", "raw"], "say --normalization unit"),
+        ("bgr", ["--normalization", "tf"], "say --normalization tf --channels BGR"),
         ("caffe", ["--normalization", "torch"], "say --normalization caffe"),
     ],
 )

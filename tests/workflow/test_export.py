@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.contract.bundle import load_bundle, manifest_digest
+from pipeline.contract.choices import Split
 from pipeline.contract.decision import Decision
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
@@ -18,6 +20,8 @@ from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.thresholds import Thresholds
+from pipeline.runtimes.bundle_reference import load_reference
+from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
 from pipeline.workflow.export import export as export_file
 from pipeline.workflow.export_job import ExportJob
@@ -47,6 +51,7 @@ def export(
     thresholds: Thresholds = EASY,
     golden_photos: Sequence[Path] = (),
     decision: Decision | None = None,
+    reference: bool = True,
 ) -> Exported:
     job = ExportJob(
         source=source(),
@@ -54,6 +59,7 @@ def export(
         thresholds=thresholds,
         golden_photos=tuple(golden_photos),
         decision=decision or Decision(),
+        reference=reference,
     )
     return export_file(job, run)
 
@@ -61,7 +67,7 @@ def export(
 def source() -> KerasSource:
     made = samples()
     model = made.models["good"]
-    return KerasSource(model, sha256_file(model), IMAGE, NOTHING_CRITICAL, made.dataset)
+    return KerasSource(model, sha256_file(model), IMAGE, NOTHING_CRITICAL, dataset=made.dataset)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +90,8 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
         "recipe.json",
         "manifest.json",
         "verdict.json",
+        "reference.json",
+        "reference.npz",
         "goldens",
     }
     verdict = Verdict.load(published.folder / "verdict.json")
@@ -153,7 +161,8 @@ def test_a_file_that_fails_its_structure_is_never_run(run: RunDir) -> None:
 
 def test_equal_inputs_give_equal_bundles(run: RunDir, published: Exported, tmp_path: Path) -> None:
     other = export(RunDir(tmp_path))
-    for name in ("model.tflite", "labels.txt", "goldens/goldens.json", "README.md", "sbom.json"):
+    names = ("model.tflite", "labels.txt", "goldens/goldens.json", "README.md", "sbom.json")
+    for name in (*names, "reference.json", "reference.npz"):
         assert (other.folder / name).read_bytes() == (published.folder / name).read_bytes()
     # But for the verdict, which holds latencies.
     assert manifest_digest(other.manifest) == manifest_digest(published.manifest)
@@ -187,6 +196,48 @@ def test_a_bundle_carries_goldens_that_its_manifest_pins(published: Exported) ->
         name.removeprefix("goldens/") for name in listed
     }
     assert not any("user" in name for name in listed)
+
+
+def test_a_bundle_carries_what_its_model_answered_and_no_name(
+    run: RunDir, published: Exported
+) -> None:
+    folder, dataset = published.folder, samples().dataset
+    manifest = load_bundle(folder)
+    assert manifest.reference == "included"
+    assert {"reference.json", "reference.npz"} <= manifest.files.keys()
+    carried = Recording.load(folder / "reference.json")
+    (path,) = run.recordings.glob("keras-*.json")
+    recorded = Recording.load(path)
+    images = dataset.of(Split.validation)
+    assert carried.image_ids.tolist() == [one.sha256 for one in images]
+    assert [LABELS.names[k] for k in carried.truth] == [one.label for one in images]
+    np.testing.assert_array_equal(carried.probabilities, recorded.probabilities)
+    assert carried.facts.dataset_sha256 == dataset.digest()
+    assert carried.facts.latency_ms_p50 is None
+    text = b"".join((folder / name).read_bytes() for name in ("reference.json", "reference.npz"))
+    assert not any(one.path.encode() in text for one in images)
+    per_value = 64 + 8 + 4 * len(LABELS)
+    assert (folder / "reference.npz").stat().st_size <= len(images) * per_value + 2000
+    found = load_reference(folder, manifest)
+    assert found is not None
+    assert found.facts == carried.facts
+    for key in ("model", "dataset"):
+        other = manifest.model_copy(update={"parents": {**manifest.parents, key: "0" * 64}})
+        with pytest.raises(BadInput, match=f"reference is of another {key}"):
+            load_reference(folder, other)
+
+
+def test_a_bundle_without_its_reference_says_so(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    assert export(run).manifest.reference == "included"
+    bare = export(run, reference=False)
+    assert not bare.resumed
+    manifest = load_bundle(bare.folder)
+    assert manifest.reference == "left_out"
+    assert not any(name.startswith("reference") for name in manifest.files)
+    assert not list(bare.folder.glob("reference*"))
+    assert load_reference(bare.folder, manifest) is None
+    assert export(run, reference=False).resumed
 
 
 def test_a_bundle_says_how_an_answer_is_to_be_read(tmp_path: Path) -> None:
@@ -226,6 +277,8 @@ def test_photos_of_a_user_are_goldens_too_and_other_ones_are_another_export(
         "manifest.json",
         "goldens/goldens.json",
         "goldens/black.jpg",
+        "reference.json",
+        "reference.npz",
     ],
 )
 def test_a_published_bundle_that_was_edited_is_made_again(

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.classifier.requirements import Adaptation
 from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.normalization import Normalization, NormalizationName
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
@@ -98,8 +99,9 @@ def test_what_is_stated_counts(run: RunDir, tmp_path: Path) -> None:
     assert source.adaptations == (Adaptation.softmax_added,)
     assert source.classifier_spec().logits
     # What `record` and the gates ask Keras is the same question.
-    asked = source.record_request(Split.test, threads=2)
-    assert (asked.runtime, asked.split, asked.threads) == (RuntimeName.keras, Split.test, 2)
+    images = images_of_dataset(source.dataset, Split.test)
+    asked = source.record_request(images, threads=2)
+    assert (asked.runtime, asked.images, asked.threads) == (RuntimeName.keras, images, 2)
     assert (asked.model, asked.model_sha256) == (path, source.sha256)
     assert (asked.normalization, asked.logits) == (TF, True)
 

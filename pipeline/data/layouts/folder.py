@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.contract.dataset import Finding
 from pipeline.contract.labels import Labels
+from pipeline.data.attributes import attributes_of
 from pipeline.data.files import Tree, is_image_name, subfolders
 from pipeline.data.intake import EXAMPLES, Intake, Item, choose_labels, source_of
 from pipeline.data.layouts.interface import Layout, LayoutOptions
@@ -14,6 +15,7 @@ from pipeline.data.table import read_table
 from pipeline.errors import BadInput
 
 GROUPS_CSV = "groups.csv"
+METADATA_CSV = "metadata.csv"
 _LOOKED_FOR = "at least two folders of images, named by class"
 # Folder names that hold the images of a table, or a split, but are never a class.
 _NO_CLASS = ("ISIC_2019_", "HAM10000_IMAGES")
@@ -34,12 +36,13 @@ def _detect(root: Path) -> bool:
     return len(names) >= 2
 
 
-def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:  # noqa: ARG001
+def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:
     """Read images from one folder per class, at any depth; the folder names are the labels.
 
     An image is its own group (its path without the suffix, so that `NV/1.jpg` and `MEL/1.jpg`
     are two lesions), unless `groups.csv` in `root` gives it another; there, `image` is the path
-    under `root`.
+    under `root`. A table `metadata.csv` in `root`, of `image` and columns such as `age_approx`,
+    `sex` or `anatom_site_general`, says which subgroups an image belongs to.
 
     Raises:
         BadInput: fewer than two class folders, an empty one, a folder name that is no label, or
@@ -61,7 +64,7 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake: 
                 expected="JPEG, PNG, WebP, BMP or TIFF files",
                 next_step="add images of this class or remove its folder",
             )
-    if len(found) < 2:
+    if len(found) < 2 and not options.partial:
         raise BadInput(
             "a dataset needs a folder for each of at least two classes",
             where=str(root),
@@ -69,12 +72,19 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake: 
         )
     chosen = choose_labels(set(found), labels, root)
     empty = [name for name in chosen.names if name not in found]
-    if empty:
+    if empty and not options.partial:
         raise BadInput(f"there is no folder for the class {', '.join(empty)}", where=str(root))
     paths = [path for images in found.values() for path in images]
     groups, findings = _read_groups(tree, paths)
+    attributes = _read_attributes(root / METADATA_CSV)
     items = tuple(
-        Item(path, label, groups.get(path, path.rpartition(".")[0]), source_of(path))
+        Item(
+            path,
+            label,
+            groups.get(path, path.rpartition(".")[0]),
+            source_of(path),
+            attributes.get(path, {}),
+        )
         for label, images in sorted(found.items())
         for path in images
     )
@@ -113,6 +123,12 @@ def _read_groups(tree: Tree, paths: Sequence[str]) -> tuple[dict[str, str], tupl
         examples=tuple(alone[:EXAMPLES]),
     )
     return groups, (finding,)
+
+
+def _read_attributes(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        return {}
+    return {row["image"]: attributes_of(row) for row in read_table(path, ("image",)).rows}
 
 
 LAYOUT = Layout(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.contract.labels import Labels
+from pipeline.data.attributes import attributes_of
 from pipeline.data.files import Tree, subfolders
 from pipeline.data.intake import Intake, Item, choose_labels, require_items, source_of
 from pipeline.data.isic_truth import (
@@ -68,7 +69,8 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:
         if not row["lesion_id"]:
             alone.append(path)
         source = row.get("dataset") or source_of(path)
-        items.append(Item(path, label, row["lesion_id"] or image, source))
+        group = row["lesion_id"] or image
+        items.append(Item(path, label, group, source, attributes_of(row)))
     require_items(items, tree.book, table.path)
     names = {item.label for item in items if item.label is not None}
     chosen = choose_labels(names, labels, table.path)

@@ -16,13 +16,17 @@ class LayoutOptions:
 
     Attributes:
         isic_table: ISIC 2019 ground truth that divides HAM10000's akiec into AK and SCC.
+        partial: the images are to be answered, not trained on: every layout accepts that some of
+            the given labels have no image.
     """
 
     isic_table: Path | None = None
+    partial: bool = False
 
     def given(self) -> tuple[str, ...]:
-        """Return the names of the options that were given."""
-        return tuple(f.name for f in fields(self) if getattr(self, f.name) is not None)
+        """Return the names of the options that only some layouts take, where given."""
+        own = (f.name for f in fields(self) if f.default is None)
+        return tuple(name for name in own if getattr(self, name) is not None)
 
 
 @dataclass(frozen=True)

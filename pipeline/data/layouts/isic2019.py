@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.contract.labels import Labels
+from pipeline.data.attributes import attributes_of
 from pipeline.data.files import Tree
 from pipeline.data.intake import Intake, Item, choose_labels, require_items, source_of
 from pipeline.data.isic_truth import (
@@ -37,7 +38,7 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake: 
     """
     tree = Tree(root)
     truth = read_truth(root / GROUND_TRUTH)
-    lesions = _read_lesions(root / METADATA)
+    lesions, attributes = _read_metadata(root / METADATA)
     if not (root / INPUT).is_dir():
         raise BadInput("the image folder is missing", where=str(root / INPUT))
     by_name = index_by_stem(tree, [root / INPUT])
@@ -54,7 +55,8 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake: 
             if not lesions.get(image):
                 alone.append(path)
             group = lesions.get(image) or image
-            items.append(Item(path, row.label, group, source_of(path)))
+            about = attributes.get(image, {})
+            items.append(Item(path, row.label, group, source_of(path), about))
     require_items(items, tree.book, root / GROUND_TRUTH)
     names = {item.label for item in items if item.label is not None}
     chosen = choose_labels(names, labels, root / GROUND_TRUTH)
@@ -72,12 +74,14 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake: 
     )
 
 
-def _read_lesions(path: Path) -> dict[str, str]:
+def _read_metadata(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     lesions: dict[str, str] = {}
+    attributes: dict[str, dict[str, str]] = {}
     for row in read_table(path, ("image", "lesion_id")).rows:
         if lesions.setdefault(row["image"], row["lesion_id"]) != row["lesion_id"]:
             raise BadInput("an image has two lesions", where=f"{path}: {row['image']}")
-    return lesions
+        attributes[row["image"]] = attributes_of(row)
+    return lesions, attributes
 
 
 LAYOUT = Layout(

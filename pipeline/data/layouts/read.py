@@ -55,7 +55,7 @@ def detect(root: Path) -> Layout:
         BadInput: none or several match; names what was looked for.
     """
     members = [layout(name) for name in NAMES]
-    matches = [member for member in members if member.detect(root)]
+    matches = matching(root)
     if len(matches) == 1:
         return matches[0]
     raise BadInput(
@@ -65,6 +65,15 @@ def detect(root: Path) -> Layout:
         got=", ".join(member.name for member in matches) or _contents(root),
         next_step="choose one with --layout",
     )
+
+
+def matching(root: Path) -> list[Layout]:
+    """Return every layout that a folder (resolved) could have.
+
+    Raises:
+        BadInput: it looks like one, but is something else.
+    """
+    return [member for member in map(layout, NAMES) if member.detect(root)]
 
 
 def _contents(root: Path) -> str:

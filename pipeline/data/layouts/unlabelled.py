@@ -16,11 +16,12 @@ def _detect(root: Path) -> bool:  # noqa: ARG001
     return False
 
 
-def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:  # noqa: ARG001
+def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:
     """Read images from `root`, at any depth; each is its own group and has no label.
 
     Raises:
-        BadInput: the labels of the model are not given, or there are fewer than two images.
+        BadInput: the labels of the model are not given, or there are fewer than two images to
+            calibrate with and to prove with, or none to be answered.
     """
     if labels is None:
         raise BadInput(
@@ -31,7 +32,13 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake: 
         )
     tree = Tree(root)
     paths = tree.images(root, deep=True)
-    if len(paths) + tree.book.count < 2:
+    if options.partial and not paths and not tree.book.count:
+        raise BadInput(
+            "the folder has no images",
+            where=str(root),
+            expected="JPEG, PNG, WebP, BMP or TIFF files",
+        )
+    if not options.partial and len(paths) + tree.book.count < 2:
         raise BadInput(
             "the folder has too few photographs to calibrate with some and prove with others",
             where=str(root),

@@ -1,0 +1,1 @@
+"""Measure how models answer labelled images, with intervals, by subgroup and side by side."""
