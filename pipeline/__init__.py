@@ -1,8 +1,8 @@
 """Export a trained Keras image classifier to a TFLite file that carries its own proof.
 
-For a script or a notebook: `pipeline.export`, `parity`, `verify`, `predict` and `load_bundle` do
-what the commands of these names do. They are loaded when they are first used, TensorFlow never: it
-runs in child processes.
+For a script or a notebook: `pipeline.export`, `parity`, `verify`, `evaluate`, `predict` and
+`load_bundle` do what the commands of these names do. They are loaded when they are first used,
+TensorFlow never: it runs in child processes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.api import evaluate as evaluate
     from pipeline.api import export as export
     from pipeline.api import load_bundle as load_bundle
     from pipeline.api import parity as parity
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.api import verify as verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "export", "load_bundle", "parity", "predict", "verify"]
+__all__ = ["__version__", "evaluate", "export", "load_bundle", "parity", "predict", "verify"]
 
 # These are packages too, which stay what they are and can be called.
 _CALLABLE_PACKAGES = ("export", "parity")

@@ -6,6 +6,7 @@ exits: a `pipeline.errors.PipelineError` with the command's `exit_code`. Paths m
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
@@ -24,11 +25,13 @@ from pipeline.progress import Report, silent
 
 if TYPE_CHECKING:
     from pipeline.contract.decision import Decision
+    from pipeline.contract.evaluation import Evaluation
     from pipeline.contract.manifest import BundleManifest
     from pipeline.contract.normalization import Normalization
     from pipeline.contract.verdict import Verdict
     from pipeline.workflow.exported import Exported
     from pipeline.workflow.predict import Predictions
+    from pipeline.workflow.source import StatedModel
     from pipeline.workflow.verify import Verified
 
 DEFAULT_RUN_DIR = "artifacts/run"
@@ -86,12 +89,10 @@ def export(
             run. A file that fails its gate raises nothing: it is kept aside.
     """
     from pipeline.contract.decision import Decision
-    from pipeline.contract.normalization import Normalization
-    from pipeline.contract.normalization_name import NormalizationName
     from pipeline.contract.recipe import Recipe
     from pipeline.workflow.export import export as export_file
     from pipeline.workflow.export_job import ExportJob
-    from pipeline.workflow.source import StatedModel, keras_source
+    from pipeline.workflow.source import keras_source
 
     with _arguments_checked():
         kind = Quantize(quantize)
@@ -100,15 +101,7 @@ def export(
             io=default_io(kind) if io is None else Io(io),
             repair=Repair.auto if repair is None else Repair(repair),
         )
-        if isinstance(normalization, str):
-            normalization = Normalization.named(NormalizationName(normalization))
-    stated = StatedModel(
-        labels=None if labels is None else tuple(labels),
-        critical=None if critical is None else tuple(critical),
-        normalization=normalization,
-        logits=logits,
-        size=size_px,
-    )
+    stated = _stated(labels, critical, normalization, logits, size_px)
     run = RunDir(Path(run_dir))
     with run.lock():
         job = ExportJob(
@@ -127,18 +120,23 @@ def export(
 def parity(
     bundle: str | PathLike[str],
     *,
+    data: str | PathLike[str] | None = None,
     model: str | PathLike[str] | None = None,
-    run_dir: str | PathLike[str] = DEFAULT_RUN_DIR,
+    run_dir: str | PathLike[str] | None = None,
     critical: Sequence[str] | None = None,
     thresholds: Thresholds = _THRESHOLDS,
     report: Report = silent,
 ) -> Verdict:
-    """Judge a bundle, or a bare `.tflite` file, against its Keras model on the validation split.
+    """Judge a bundle, or a bare `.tflite` file, against its Keras model.
 
     Args:
         bundle: a bundle folder or a `.tflite` file.
-        model: its Keras model; the run's own where None.
-        run_dir: holds the dataset; takes recordings and logs.
+        data: images, all of which are used: a folder or a `dataset.json`; the validation split of
+            the run where None.
+        model: its Keras model; where None the run's own, or with `data` what the bundle carries
+            of it.
+        run_dir: holds the dataset, takes recordings and logs; `artifacts/run` where None. With
+            `data` only recordings are kept there, and none where it is None.
         critical: labels whose recall is gated one by one; the file's own where None.
         thresholds: the limits.
         report: receives progress.
@@ -151,15 +149,23 @@ def parity(
             could not run. A verdict that is no pass raises nothing.
     """
     from pipeline.workflow.parity import judge_model
+    from pipeline.workflow.parity_data import DataSource, judge_data
 
-    run = RunDir(Path(run_dir))
-    with run.lock():
-        return judge_model(
+    named, keras = None if critical is None else tuple(critical), _path(model)
+    if data is None:
+        run = RunDir(Path(run_dir or DEFAULT_RUN_DIR))
+        with run.lock():
+            return judge_model(
+                run, Path(bundle), thresholds, critical=named, keras=keras, report=report
+            )
+    with _cache(run_dir) as run, run.lock():
+        return judge_data(
             run,
             Path(bundle),
+            DataSource(Path(data)),
             thresholds,
-            critical=None if critical is None else tuple(critical),
-            keras=_path(model),
+            critical=named,
+            keras=keras,
             report=report,
         )
 
@@ -200,6 +206,51 @@ def verify(
     return verify_bundle(Path(bundle), more=[asked.checks])
 
 
+def evaluate(
+    models: str | PathLike[str] | Iterable[str | PathLike[str]],
+    data: str | PathLike[str],
+    *,
+    run_dir: str | PathLike[str] | None = None,
+    labels: Sequence[str] | None = None,
+    critical: Sequence[str] | None = None,
+    normalization: Normalization | str | None = None,
+    logits: bool = False,
+    size_px: tuple[int, int] | None = None,
+    report: Report = silent,
+) -> Evaluation:
+    """Measure models on labelled images: with 95% intervals, by subgroup, side by side.
+
+    Args:
+        models: Keras models, `.tflite` files or bundles; one, or several to be compared.
+        data: a folder of images in a folder for each class, or a `dataset.json`; all are used.
+        run_dir: keeps recordings, to find them again; none are kept where None.
+        labels: of a Keras model, in the order of its outputs; what is known of it where None.
+        critical: labels that are critical; the models' own where None.
+        normalization: what a Keras model takes, as `tf`; read from the model where None.
+        logits: whether a Keras model answers logits.
+        size_px: height and width, for a Keras model that takes any.
+        report: receives progress.
+
+    Returns:
+        The figures of each of `models`, and `comparisons` of the first with each other one.
+
+    Raises:
+        PipelineError: a model or an image is refused, the images have no labels, or a runtime
+            could not run.
+    """
+    from pipeline.workflow.evaluate import evaluate as evaluate_models
+    from pipeline.workflow.parity_data import DataSource
+
+    with _cache(run_dir) as run, run.lock():
+        return evaluate_models(
+            [Path(one) for one in _several(models)],
+            DataSource(Path(data)),
+            run,
+            stated=_stated(labels, critical, normalization, logits, size_px),
+            report=report,
+        )
+
+
 def predict(
     model: str | PathLike[str],
     images: str | PathLike[str] | Iterable[str | PathLike[str]],
@@ -223,8 +274,7 @@ def predict(
     from pipeline.workflow.predict import find_images
     from pipeline.workflow.predict import predict as predict_images
 
-    named = [images] if isinstance(images, str | PathLike) else [*images]
-    found = find_images([fspath(one) for one in named])
+    found = find_images([fspath(one) for one in _several(images)])
     return predict_images(Path(model), found, report=report)
 
 
@@ -237,6 +287,45 @@ def load_bundle(folder: str | PathLike[str]) -> BundleManifest:
         BadInput: this is no bundle, or a file is missing or was changed.
     """
     return _load_bundle(Path(folder))
+
+
+def _stated(
+    labels: Sequence[str] | None,
+    critical: Sequence[str] | None,
+    normalization: Normalization | str | None,
+    logits: bool,
+    size_px: tuple[int, int] | None,
+) -> StatedModel:
+    from pipeline.contract.normalization import Normalization
+    from pipeline.contract.normalization_name import NormalizationName
+    from pipeline.workflow.source import StatedModel
+
+    if isinstance(normalization, str):
+        with _arguments_checked():
+            normalization = Normalization.named(NormalizationName(normalization))
+    return StatedModel(
+        labels=None if labels is None else tuple(labels),
+        critical=None if critical is None else tuple(critical),
+        normalization=normalization,
+        logits=logits,
+        size=size_px,
+    )
+
+
+@contextmanager
+def _cache(run_dir: str | PathLike[str] | None) -> Iterator[RunDir]:
+    """Yield the run folder that was named, or one for this call alone."""
+    if run_dir is not None:
+        yield RunDir(Path(run_dir))
+        return
+    with tempfile.TemporaryDirectory(prefix="pipeline-") as folder:
+        yield RunDir(Path(folder))
+
+
+def _several(
+    paths: str | PathLike[str] | Iterable[str | PathLike[str]],
+) -> list[str | PathLike[str]]:
+    return [paths] if isinstance(paths, str | PathLike) else [*paths]
 
 
 @contextmanager
