@@ -72,7 +72,26 @@ def _differing(verdict: Verdict, labels: Labels, unlabelled: bool) -> Iterator[A
             for k, label in enumerate(labels.names)
             if of_class[k]
         }
-        yield from _unequal("right by class", counted, balanced["right_by_class"])
+        recorded = balanced["right_by_class"]
+        yield from _unequal("right by class", counted, _right_alone(recorded))
+        # What only one side has right explains how far the two are apart.
+        yield from _unequal("right on one side", _apart(recorded), _discordant(recorded))
+
+
+def _right_alone(rows: Any) -> Any:
+    keys = ("images", "reference", "candidate")
+    return {label: {key: row[key] for key in keys} for label, row in rows.items()}
+
+
+def _apart(rows: Any) -> Any:
+    return {label: row["reference"] - row["candidate"] for label, row in rows.items()}
+
+
+def _discordant(rows: Any) -> Any:
+    return {
+        label: row["only_reference_right"] - row["only_candidate_right"]
+        for label, row in rows.items()
+    }
 
 
 def _unequal(what: str, expected: Any, found: Any) -> Iterator[Any]:
