@@ -86,7 +86,7 @@ def test_every_trial_has_a_row_with_its_figures_beside_the_float_models() -> Non
     assert plain.step == "plain int8"
     assert plain.balanced_accuracy == "50.00% of 75.00%"
     assert plain.critical_recall == "<MEL> 25.00% of 50.00%"
-    assert plain.state == "does not meet the target"
+    assert plain.state == "does not meet the target: agreement, mean difference"
     assert not plain.meets_target
     assert mixed.step == "+ 2 layers in float16"
     assert mixed.latency == "10.5 ms, 1.05 of plain"
@@ -111,6 +111,22 @@ def test_the_section_says_what_was_asked_and_draws_it() -> None:
     shown = context(bundle(SEARCH))
     assert shown is not None
     assert shown["bars"].count("<rect") == 2
+
+
+@pytest.mark.parametrize(
+    ("figures", "missed"),
+    [
+        ({"agreement": 0.98}, ": mean difference"),
+        ({"mean_difference": 0.01}, ": agreement"),
+        ({"agreement": 0.98, "mean_difference": 0.01}, ": recall lost"),
+    ],
+)
+def test_a_trial_says_by_which_limit_it_misses_the_target(
+    figures: dict[str, float], missed: str
+) -> None:
+    one = SEARCH.model_copy(update={"trials": (PLAIN.model_copy(update=figures),)})
+    (row,) = trial_rows(manifest(one))
+    assert row.state == f"does not meet the target{missed}"
 
 
 def test_the_conclusion_says_why_nothing_better_was_tried() -> None:

@@ -76,7 +76,8 @@ def test_a_search_is_a_row_a_trial() -> None:
     assert table is not None
     shown = rows(table)
     assert shown[0][0] == "int8: int8 repair: what was tried"
-    assert ["plain int8", "90.00%", "0.1000", "10.0 ms", "does not meet the target"] in shown
+    missed = "does not meet the target: agreement, mean difference"
+    assert ["plain int8", "90.00%", "0.1000", "10.0 ms", missed] in shown
     assert shown[-2][0] == "+ 2 layers in float16"
     assert shown[-2][-1] == "meets the target, chosen"
     assert search_table(manifest(NO_SEARCH), "int8") is None

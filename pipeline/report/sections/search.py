@@ -78,7 +78,7 @@ def context(bundle: BundleResult) -> dict[str, Any] | None:
                     row.mean_difference,
                     row.balanced_accuracy,
                     row.critical_recall,
-                    row.size,
+                    row.size.replace(" ", "\N{NO-BREAK SPACE}"),
                     row.latency,
                     row.state,
                 ),
@@ -124,7 +124,7 @@ def trial_rows(manifest: BundleManifest) -> Sequence[TrialRow]:
 
 
 def _row(trial: Trial, search: SearchRecord) -> TrialRow:
-    state = "meets the target" if trial.meets_target else "does not meet the target"
+    state = "meets the target" if trial.meets_target else _missed(trial, search)
     recall = joined(
         (
             f"{name} {amount(share, 'share')} of "
@@ -147,6 +147,19 @@ def _row(trial: Trial, search: SearchRecord) -> TrialRow:
         chosen=trial.chosen,
         agreement_share=trial.agreement,
     )
+
+
+def _missed(trial: Trial, search: SearchRecord) -> str:
+    """Say that a trial does not meet the target, and by which of its limits."""
+    least, most = search.min_agreement, search.max_mean_difference
+    if least is None or most is None:
+        return "does not meet the target"
+    missed = [
+        *(["agreement"] if trial.agreement < least else []),
+        *(["mean difference"] if trial.mean_difference > most else []),
+    ]
+    # The third limit; how many images it forgives is not recorded.
+    return f"does not meet the target: {joined(missed, 'recall lost')}"
 
 
 def _step_words(trial: Trial) -> str:
