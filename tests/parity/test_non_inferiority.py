@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.error_rates import accuracy_passes, drawn, newcombe_95, recall_passes, strict
+from benchmarks.error_rates import (
+    END,
+    PAGE,
+    START,
+    accuracy_passes,
+    drawn,
+    newcombe_95,
+    recall_passes,
+    strict,
+)
 from pipeline.contract.verdict import Outcome
 from pipeline.parity.judge import judge_recordings
 from pipeline.parity.non_inferiority import (
@@ -190,3 +199,12 @@ def test_method_10_has_the_published_values(
     both, first, second, _ = (np.array([count]) for count in table)
     low, high = newcombe_95(both, second, first, sum(table))
     assert (low[0], high[0]) == pytest.approx(interval, abs=5e-4)
+
+
+def test_the_page_has_the_tables_that_the_command_writes() -> None:
+    before, rest = PAGE.read_text(encoding="utf-8").split(START)
+    tables, after = rest.split(END)
+    assert "benchmarks.error_rates" in before
+    assert tables.count("| strict passes |") >= 3
+    assert "Berger 1982" in before
+    assert after.strip()

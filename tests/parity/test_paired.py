@@ -162,6 +162,13 @@ def test_the_bootstrap_of_one_large_class_is_the_score_interval() -> None:
     assert interval == pytest.approx(PairedShares(5000, 150, 100).interval_95(), abs=5e-4)
 
 
+def test_the_interval_of_many_classes_is_around_what_was_measured() -> None:
+    images = np.full(400, 20, np.int64)
+    lost, gained = np.full(400, 2, np.int64), np.ones(400, np.int64)
+    low, high = balanced_difference_95(images, lost, gained, resamples=2000)
+    assert (low + high) / 2 == pytest.approx(-0.05, abs=5e-4)
+
+
 def test_classes_that_lost_nothing_may_still_lose_something() -> None:
     images = counts(20, 200, 200)
     low, high = balanced_difference_95(images, counts(0, 0, 0), counts(0, 0, 0))
