@@ -87,7 +87,7 @@ def dataset_to_judge_on() -> DatasetManifest:
 
 def made_bundle(run: RunDir, model: Path, thresholds: Thresholds = THRESHOLDS) -> Exported:
     """Export a model of the samples' form."""
-    source = KerasSource(model, sha256_file(model), IMAGE, LABELS, dataset_to_judge_on())
+    source = KerasSource(model, sha256_file(model), IMAGE, LABELS, dataset=dataset_to_judge_on())
     return export(ExportJob(source, RECIPE, thresholds, model_version="1.0"), run)
 
 
