@@ -9,6 +9,8 @@ import pytest
 from defusedxml import ElementTree
 
 from pipeline.android.project import AndroidProject
+from pipeline.contract.bundle import SIGNATURE_FILES
+from pipeline.contract.goldens import GOLDEN_TOLERANCE, NEAR_LEVELS
 from pipeline.contract.image import ImageContract
 from pipeline.contract.manifest import NOTICE
 
@@ -33,6 +35,27 @@ def test_a_bare_model_has_the_contract_s_pixel_limit() -> None:
     text = (PROJECT / "core/src/main/kotlin/pipeline/core/ModelDescription.kt").read_text("utf-8")
     (limit,) = re.findall(r"MAX_IMAGE_PX = ([\d_]+)L", text)
     assert int(limit) == ImageContract().max_image_px
+
+
+def test_core_accepts_no_laxer_goldens_than_the_tool_writes() -> None:
+    text = (PROJECT / "core/src/main/kotlin/pipeline/core/Goldens.kt").read_text("utf-8")
+    (near,) = re.findall(r"WIDEST_NEAR_LEVELS = ([\d.]+)", text)
+    assert float(near) == NEAR_LEVELS
+    constants = {
+        name: float(value) for name, value in re.findall(r"const val (\w+_TOLERANCE) = (.*)f", text)
+    }
+    stated = {
+        name: constants[constant]
+        for names, constant in re.findall(r"^ +(\"[^>]*\") -> (\w+)$", text, re.MULTILINE)
+        for name in re.findall(r"\"(\w+)\"", names)
+    }
+    assert stated == {str(quantize): limit for quantize, limit in GOLDEN_TOLERANCE.items()}
+
+
+def test_core_expects_the_files_that_no_manifest_lists() -> None:
+    text = (PROJECT / "core/src/main/kotlin/pipeline/core/BundleContents.kt").read_text("utf-8")
+    (listed,) = re.findall(r"UNLISTED = setOf\(MANIFEST, (.*)\)", text)
+    assert tuple(re.findall(r"\"([^\"]+)\"", listed)) == SIGNATURE_FILES
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)

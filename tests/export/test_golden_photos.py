@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.contract.goldens import NEAR_LEVELS, SYNTHETIC_GOLDENS
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput
 from pipeline.export.golden_photos import GoldenPhoto, synthetic_photos, user_photos
-from pipeline.export.goldens import NEAR_LEVELS, cell_means
+from pipeline.export.goldens import cell_means
 from pipeline.imaging.decode import Pixels, decode_bytes
 from pipeline.imaging.preprocess import resize_pixels
 from tests.imaging.samples import encode, noise
@@ -106,6 +107,10 @@ def test_equal_contracts_give_equal_photos_and_no_two_are_alike() -> None:
     first, second = synthetic_photos(ImageContract()), synthetic_photos(ImageContract())
     assert first == second
     assert len({photo.sha256 for photo in first}) == len({photo.file for photo in first}) == 8
+
+
+def test_a_bundle_without_one_of_the_photos_is_noticed() -> None:
+    assert tuple(photo.file for photo in synthetic_photos(CONTRACTS[0])) == SYNTHETIC_GOLDENS
 
 
 def test_the_photos_are_of_the_kinds_they_say() -> None:

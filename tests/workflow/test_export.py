@@ -27,6 +27,7 @@ from pipeline.workflow.export import export as export_file
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported, recommendation
 from pipeline.workflow.source import KerasSource
+from pipeline.workflow.verify import verify
 from tests.export.samples import IMAGE, LABELS, samples
 
 FLOAT16 = Recipe(quantize=Quantize.float16)
@@ -105,6 +106,16 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
     assert verdict.inputs["dataset"] == samples().dataset.digest()
     assert all(isinstance(value, str | int) for value in verdict.candidate.values())
     assert verdict.candidate["model_sha256"] == published.manifest.files["model.tflite"].sha256
+
+
+def test_what_export_publishes_is_proven_by_its_own_files(
+    published: Exported, tmp_path: Path
+) -> None:
+    verified = verify(published.folder)
+    assert verified.refusal() is None, verified.refused_by
+    edited = shutil.copytree(published.folder, tmp_path / "edited")
+    (edited / "labels.txt").unlink()
+    assert verify(edited).refused_by is not None
 
 
 def test_the_same_export_again_finds_the_bundle(run: RunDir, published: Exported) -> None:
