@@ -50,16 +50,13 @@ def paired_evidence(shares: PairedShares, margin: float) -> dict[str, Data]:
     discordant = (shares.only_reference_right + shares.only_candidate_right + 1) / (
         shares.images + 2
     )
-    if_equal = _images_if_equal(discordant, margin)
-    as_observed = _images_for(
-        shares.discordant_share - shares.difference**2, margin + shares.difference
-    )
+    as_observed = _images_for(discordant - shares.difference**2, margin + shares.difference)
     return _evidence(
         {"kind": "score", "value": shares.difference, "interval_95": [*interval]},
         outcome_of_interval(interval, -margin),
         margin,
         shares.images,
-        if_equal,
+        images_if_equal(discordant, margin),
         as_observed,
     )
 
@@ -81,8 +78,9 @@ def balanced_evidence(
     # Of the mean over classes, for one image of the whole set; as in the bootstrap, one image lost
     # and one gained are added to each class.
     weight = total / (len(images) ** 2 * images)
-    smooth = ((lost + gained + 2) / (images + 2) * weight).sum()
-    observed = (((lost + gained) / images - by_class**2) * weight).sum()
+    discordant = (lost + gained + 2) / (images + 2)
+    if_equal = float((discordant * weight).sum())
+    observed = float(((discordant - by_class**2) * weight).sum())
     return _evidence(
         {
             "kind": "stratified_bootstrap",
@@ -93,8 +91,8 @@ def balanced_evidence(
         outcome_of_interval(interval, -margin),
         margin,
         total,
-        _images_for(float(smooth), margin),
-        _images_for(float(observed), margin + difference),
+        _images_for(if_equal, margin),
+        _images_for(observed, margin + difference),
     )
 
 
@@ -109,6 +107,29 @@ def images_for_share(share: float, limit: float) -> int | None:
     """
     error = Z_ALPHA * math.sqrt(limit * (1 - limit)) + _Z_POWER * math.sqrt(share * (1 - share))
     return _rounded_up(error**2, share - limit)
+
+
+def images_if_equal(discordant: float, margin: float) -> int | None:
+    """Return how many images pass a candidate as good as its reference, at this power.
+
+    The number of the formula, raised until the test itself passes often enough in simulated sets:
+    where few images are discordant the formula asks for too few. None where no number does.
+
+    Args:
+        discordant: the share of images on which only one side is right, 0 to 1.
+        margin: the largest drop that is no loss, 0 to 1.
+    """
+    images = _images_for(discordant, margin)
+    random = np.random.default_rng(SEED)
+    while images is not None and images <= _MOST_IMAGES:
+        half = discordant / 2
+        lost, gained, _ = random.multinomial(images, [half, half, 1 - discordant], _SIMULATED).T
+        limit = np.full(_SIMULATED, -margin)
+        passed = score_statistic(lost, gained, np.full(_SIMULATED, images), limit) >= Z_ALPHA
+        if passed.mean() >= POWER:
+            return images
+        images = math.ceil(images * 1.05)
+    return None
 
 
 def _evidence(
@@ -145,25 +166,6 @@ def _rounded_up(error: float, distance: float) -> int | None:
     if abs(distance) <= _ROUNDING or error > _MOST_IMAGES * distance**2:
         return None
     return max(1, math.ceil(error / distance**2))
-
-
-def _images_if_equal(discordant: float, margin: float) -> int | None:
-    """Return how many images pass candidates as good as their reference, at this power.
-
-    The formula's number, raised until the test itself passes often enough in simulated samples:
-    where few images are discordant the formula asks for too few.
-    """
-    images = _images_for(discordant, margin)
-    random = np.random.default_rng(SEED)
-    while images is not None and images <= _MOST_IMAGES:
-        half = discordant / 2
-        lost, gained, _ = random.multinomial(images, [half, half, 1 - discordant], _SIMULATED).T
-        limit = np.full(_SIMULATED, -margin)
-        passed = score_statistic(lost, gained, np.full(_SIMULATED, images), limit) >= Z_ALPHA
-        if passed.mean() >= POWER:
-            return images
-        images = math.ceil(images * 1.05)
-    return None
 
 
 def lost_and_gained(by_class: Iterable[Data]) -> tuple[Counts, Counts, Counts]:

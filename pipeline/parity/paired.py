@@ -30,6 +30,8 @@ SEED = 0
 
 # Halvings of an interval of at most 2: below the rounding of a float64.
 _HALVINGS = 54
+# Classes times resamples that are drawn at once.
+_HELD = 200_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class PairedShares:
     images: int
     only_reference_right: int
     only_candidate_right: int
+
+    def __post_init__(self) -> None:
+        """Refuse counts that no set of images has.
+
+        Raises:
+            ValueError: a count is negative, or more images differ than there are.
+        """
+        lost, gained = self.only_reference_right, self.only_candidate_right
+        if self.images < 1 or min(lost, gained) < 0 or lost + gained > self.images:
+            raise ValueError(f"{lost} lost and {gained} gained of {self.images} images")
 
     @classmethod
     def of(cls, reference_right: Flags, candidate_right: Flags) -> Self:
@@ -59,11 +71,6 @@ class PairedShares:
     def difference(self) -> float:
         """Return the share right of the candidate minus the reference's, -1 to 1."""
         return (self.only_candidate_right - self.only_reference_right) / self.images
-
-    @property
-    def discordant_share(self) -> float:
-        """Return the share of images on which only one side is right, 0 to 1."""
-        return (self.only_candidate_right + self.only_reference_right) / self.images
 
     def interval_95(self) -> Interval:
         """Return the 95% interval of `difference`, see `score_interval_95`."""
@@ -104,7 +111,9 @@ def score_interval_95(lost: Counts, gained: Counts, images: Counts) -> tuple[Flo
     Source: Tango 1998, Equivalence test and confidence interval for the difference in proportions
     for the paired-sample design, Statistics in Medicine 17(8), 891-908.
     """
-    return _lower(lost, gained, images), -_lower(gained, lost, images)
+    # The upper bound is minus the lower one of the two sides swapped.
+    low, high = _lower(np.stack([lost, gained]), np.stack([gained, lost]), images)
+    return low, -high
 
 
 def score_statistic(lost: Counts, gained: Counts, images: Counts, difference: Floats) -> Floats:
@@ -150,8 +159,9 @@ def balanced_difference_95(
 
     A stratified paired bootstrap: each class's images are drawn again, the two answers to an image
     together, and the interval is that of the 2.5% and 97.5% quantiles. One image lost and one
-    gained are added to what each class is drawn from. Without them a class that lost nothing among
-    few images would be taken for one that can lose nothing.
+    gained are added to what each class is drawn from, and the quantiles moved back by what that
+    moves their centre. Without them a class that lost nothing among few images would be taken for
+    one that can lose nothing.
 
     Args:
         images: int64 (classes,), at least 1 each; leave out the classes without images.
@@ -159,6 +169,9 @@ def balanced_difference_95(
         gained: int64 (classes,), images that only the candidate answers right.
         seed: of the draws; the same seed and counts give the same interval.
         resamples: how often each class is drawn.
+
+    Raises:
+        ValueError: there are no classes, or more images differ than there are.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13; the added
     images follow Agresti & Min 2005, Simple improved confidence intervals for comparing matched
@@ -168,13 +181,19 @@ def balanced_difference_95(
         # The same draws for either side, so that swapping the two mirrors the interval.
         low, high = balanced_difference_95(images, gained, lost, seed=seed, resamples=resamples)
         return -high, -low
+    _check_counts(images, lost + gained)
+    _check_counts(images, np.minimum(lost, gained))
     smooth = images + 2
     shares = np.stack([(lost + 1) / smooth, (gained + 1) / smooth], axis=1)
-    drawn = _drawn(images, shares, seed, resamples)
-    differences = (drawn[:, :, 1] - drawn[:, :, 0]) / images
-    low, high = np.quantile(differences.mean(axis=1), [ALPHA, 1 - ALPHA])
+    low, high = _resampled(images, shares, np.array([-1, 1]), seed, resamples)
+    # The added images move the centre towards 0, in many classes by more than the interval's width.
+    moved = float(((gained - lost) / images).mean() - (shares[:, 1] - shares[:, 0]).mean())
+    low, high = max(low + moved, -1.0), min(high + moved, 1.0)
+    if gained.tolist() == lost.tolist():
+        half = (high - low) / 2
+        return -half, half
     observed = float(((gained - lost) / images).mean())
-    return min(float(low), observed), max(float(high), observed)
+    return min(low, observed), max(high, observed)
 
 
 def balanced_accuracy_95(
@@ -190,20 +209,42 @@ def balanced_accuracy_95(
         right: int64 (classes,), images answered right.
         seed: of the draws.
         resamples: how often each class is drawn.
+
+    Raises:
+        ValueError: there are no classes, or more images are right than there are.
     """
+    _check_counts(images, right)
     shares = ((right + 1) / (images + 2))[:, None]
-    recalls = _drawn(images, shares, seed, resamples)[:, :, 0] / images
-    low, high = np.quantile(recalls.mean(axis=1), [ALPHA, 1 - ALPHA])
+    low, high = _resampled(images, shares, np.array([1]), seed, resamples)
     observed = float((right / images).mean())
-    return min(float(low), observed), max(float(high), observed)
+    return min(low, observed), max(high, observed)
 
 
-def _drawn(images: Counts, shares: Floats, seed: int, resamples: int) -> Counts:
-    """Draw each class's counts, int64 (resamples, classes, kinds of answers)."""
-    rest = 1 - shares.sum(axis=1, keepdims=True)
-    random = np.random.default_rng(seed)
-    # Drawing n images with replacement is drawing their counts from a multinomial distribution.
-    every = random.multinomial(
-        images, np.concatenate([shares, np.maximum(rest, 0)], axis=1), size=(resamples, len(images))
-    )
-    return np.asarray(every[:, :, :-1])
+def _check_counts(images: Counts, part: Counts) -> None:
+    if not images.size or (images < 1).any() or (part < 0).any() or (part > images).any():
+        raise ValueError(f"{part.tolist()} of {images.tolist()} images are no counts")
+
+
+def _resampled(
+    images: Counts, shares: Floats, worth: Counts, seed: int, resamples: int
+) -> Interval:
+    """Return the 95% interval of a mean over classes of what each class's images are worth.
+
+    Args:
+        images: int64 (classes,).
+        shares: float64 (classes, kinds), of the kinds of answers that are worth anything.
+        worth: int64 (kinds,), of one such answer.
+        seed: of the draws.
+        resamples: how often each class is drawn.
+    """
+    rest = np.maximum(1 - shares.sum(axis=1, keepdims=True), 0)
+    every, random = np.concatenate([shares, rest], axis=1), np.random.default_rng(seed)
+    # Of a thousand classes, not all resamples are held at once.
+    rows, means = max(1, _HELD // len(images)), np.empty(resamples)
+    for start in range(0, resamples, rows):
+        stop = min(start + rows, resamples)
+        # Drawing n images with replacement is drawing their counts from a multinomial.
+        drawn = random.multinomial(images, every, size=(stop - start, len(images)))
+        means[start:stop] = (drawn[:, :, :-1] @ worth / images).mean(axis=1)
+    low, high = np.quantile(means, [ALPHA, 1 - ALPHA])
+    return float(low), float(high)

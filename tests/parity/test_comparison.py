@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.contract.verdict import Check, Data, Gate, Outcome
 from pipeline.parity.comparison import compare, expect, not_measured, outcome_of
 from pipeline.parity.golden_gate import judge_goldens
 from pipeline.parity.judge import judge_recordings as judge
+from pipeline.parity.paired import PairedShares
 from pipeline.parity.thresholds import Thresholds
 from pipeline.report.reference_sentences import REFERENCE_SENTENCES
 from pipeline.report.sentences import SENTENCES, sentence
@@ -24,15 +26,14 @@ TRUTH = [0] * 20 + [1, 2] * 150
 
 
 def judged(rows: np.ndarray, truth: list[int], reference: np.ndarray | None = None) -> list[Check]:
+    """Return the checks of both ways to judge."""
     before = answers(truth) if reference is None else reference
-    return list(
-        judge(
-            recording(before, truth),
-            recording(rows, truth, runtime="litert"),
-            Thresholds(),
-            critical=("MEL",),
-        ).checks
-    )
+    both = recording(before, truth), recording(rows, truth, runtime="litert")
+    return [
+        check
+        for strict in (False, True)
+        for check in judge(*both, Thresholds(strict=strict), critical=("MEL",)).checks
+    ]
 
 
 # Made by the structure gate, whose own tests judge its checks again.
@@ -112,7 +113,7 @@ def test_a_threshold_is_what_was_asked_or_one_image() -> None:
     assert seen > 20
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 80), st.integers(0, 2**32 - 1), st.integers(0, 40))
 def test_drawn_answers_are_judged_the_same_from_their_record(
     count: int, seed: int, moved: int
@@ -192,6 +193,61 @@ def test_what_was_found_is_compared_with_what_was_expected(
     assert check.outcome == outcome
     assert check.evidence["of"] == "a file"
     assert outcome_of(check) is check.outcome
+
+
+def strict_checks() -> dict[str, Check]:
+    """Return the task checks of a candidate that loses a few of many images, judged strictly."""
+    truth = [0] * 1000 + [1, 2] * 1000
+    candidate = [1 if i < 2 else label for i, label in enumerate(truth)]
+    verdict = judge(*pair(truth, truth, candidate), Thresholds(strict=True), critical=("MEL",))
+    assert verdict.passed
+    return {check.name: check for check in verdict.checks if check.gate is Gate.task}
+
+
+def changed(check: Check, path: list[str], value: Any) -> Check:
+    """Return a check whose evidence has another value at a path."""
+    evidence = json.loads(json.dumps(check.evidence))
+    inner = evidence
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return check.model_copy(update={"evidence": evidence})
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value", "outcome"),
+    [
+        ("accuracy_difference", ["paired", "only_reference_right"], 60, Outcome.inconclusive),
+        ("accuracy_difference", ["difference", "interval_95"], [0.0, 0.0], Outcome.inconclusive),
+        ("accuracy_difference", ["difference", "interval_95"], None, Outcome.inconclusive),
+        ("accuracy_difference", ["n"], 0, Outcome.inconclusive),
+        ("accuracy_difference", ["tolerance", "asked"], 0.0001, Outcome.inconclusive),
+        ("critical_recall_drop:MEL", ["paired"], {}, Outcome.inconclusive),
+        ("critical_recall_drop:MEL", ["non_inferiority", "outcome"], "fail", Outcome.passed),
+        ("balanced_accuracy_drop", ["right_by_class", "MEL", "images"], 6, Outcome.inconclusive),
+        ("balanced_accuracy_drop", ["right_by_class"], {}, Outcome.inconclusive),
+        ("balanced_accuracy_drop", ["difference", "interval_95"], [-0.1, 0.1], "inconclusive"),
+        ("balanced_accuracy_drop", ["difference", "seed"], 1, Outcome.passed),
+        ("balanced_accuracy_drop", ["difference", "seed"], "x", Outcome.inconclusive),
+        ("top1_agreement", ["agreed"], 2900, Outcome.inconclusive),
+        ("top1_agreement", ["interval_95"], [0.99], Outcome.inconclusive),
+    ],
+)
+def test_a_strict_check_is_judged_by_its_counts_and_their_interval(
+    name: str, path: list[str], value: Any, outcome: Outcome
+) -> None:
+    check = strict_checks()[name]
+    assert outcome_of(check) is Outcome.passed
+    assert outcome_of(changed(check, path, value)) == outcome
+
+
+def test_a_strict_check_fails_where_counts_and_interval_are_beyond_the_margin() -> None:
+    shares = PairedShares(1000, 60, 0)
+    check = changed(
+        strict_checks()["critical_recall_drop:MEL"], ["paired", "only_reference_right"], 60
+    )
+    forged = changed(check, ["difference", "interval_95"], [*shares.interval_95()])
+    assert outcome_of(forged) is Outcome.failed
 
 
 def test_what_records_nothing_to_judge_by_is_inconclusive() -> None:

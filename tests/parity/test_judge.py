@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.errors import BadInput
 from pipeline.parity.judge import judge_recordings as judge
+from pipeline.parity.non_inferiority import images_for_share, paired_evidence
+from pipeline.parity.paired import PairedShares
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 from tests.parity.recordings import answers, pair, recording
@@ -129,6 +131,8 @@ def test_agreement_counts_flips_that_cost_no_accuracy() -> None:
         "n": 200,
         "interval_95": [*wilson_95(180, 200)],
         "needed": 190,
+        # The whole interval lies below the limit: it is decided.
+        "images_to_decide": None,
     }
 
 
@@ -390,3 +394,96 @@ def test_thresholds_are_recorded() -> None:
     verdict = judge(*pair(truth, truth, truth), strict, critical=CRITICAL)
     assert verdict.figures["thresholds"]["min_top1_agreement"] == 1.0
     assert check_of(verdict, "top1_agreement").threshold == 1.0
+
+
+STRICT = Thresholds(strict=True)
+
+
+def task_outcomes(verdict: Verdict) -> dict[str, Outcome]:
+    return {check.name: check.outcome for check in verdict.checks if check.gate is Gate.task}
+
+
+def test_every_task_check_records_its_interval_and_what_would_decide() -> None:
+    truth = truth_of(50, 500)
+    candidate = flipped(truth, range(48, 53), 2)
+    verdict = judge(*pair(truth, truth, candidate), DEFAULT, critical=CRITICAL)
+    for name, shares in (
+        ("accuracy_difference", PairedShares(500, 4, 0)),
+        ("critical_recall_drop:MEL", PairedShares(50, 2, 0)),
+    ):
+        evidence = check_of(verdict, name).evidence
+        assert evidence["difference"] == {
+            "kind": "score",
+            "value": shares.difference,
+            "interval_95": [*shares.interval_95()],
+        }
+        assert {**evidence, **paired_evidence(shares, 0.01)} == evidence
+        assert "strict" not in evidence
+    balanced = check_of(verdict, "balanced_accuracy_drop")
+    counts = {"only_reference_right": 2, "only_candidate_right": 0}
+    assert balanced.evidence["right_by_class"]["MEL"] == {  # type: ignore[call-overload, index]
+        **{"images": 50, "reference": 50, "candidate": 48},
+        **counts,
+    }
+    assert balanced.value is not None
+    assert balanced.evidence["difference"]["value"] == pytest.approx(-balanced.value)  # type: ignore[call-overload, index]
+
+
+def test_strict_is_undecided_where_the_estimate_passes_on_few_images() -> None:
+    truth = truth_of(50, 300)
+    both = pair(truth, truth, truth)
+    assert judge(*both, DEFAULT, critical=CRITICAL).passed
+    verdict = judge(*both, STRICT, critical=CRITICAL)
+    assert verdict.outcome is Outcome.inconclusive
+    assert task_outcomes(verdict) == {
+        "accuracy_difference": Outcome.inconclusive,
+        "top1_agreement": Outcome.passed,
+        "balanced_accuracy_drop": Outcome.inconclusive,
+        "critical_recall_drop:MEL": Outcome.inconclusive,
+    }
+    rule = check_of(verdict, "critical_recall_drop:MEL").evidence["non_inferiority"]
+    assert isinstance(rule, dict)
+    assert rule["margin"] == 0.01
+    assert isinstance(rule["images_if_equal"], int)
+    assert rule["images_if_equal"] > 381
+
+
+def test_strict_passes_what_enough_images_prove() -> None:
+    truth = truth_of(600, 3000)
+    candidate = flipped(truth, range(1500, 1503), 0)
+    verdict = judge(*pair(truth, truth, candidate), STRICT, critical=CRITICAL)
+    assert verdict.passed
+    assert verdict.figures["thresholds"]["strict"] is True
+
+
+def test_strict_fails_what_lies_wholly_beyond_the_margin() -> None:
+    truth = truth_of(300, 1500)
+    candidate = flipped(truth, range(60), 1)
+    verdict = judge(*pair(truth, truth, candidate), STRICT, critical=CRITICAL)
+    assert task_outcomes(verdict) == {
+        "accuracy_difference": Outcome.failed,
+        # 96% agree, and Wilson's interval reaches just below the 95% asked for.
+        "top1_agreement": Outcome.inconclusive,
+        "balanced_accuracy_drop": Outcome.failed,
+        "critical_recall_drop:MEL": Outcome.failed,
+    }
+    assert verdict.outcome is Outcome.failed
+
+
+def test_strict_still_fails_a_gain_that_shows_another_model() -> None:
+    truth = truth_of(100, 1000)
+    reference = flipped(truth, range(500, 540), 0)
+    verdict = judge(*pair(truth, reference, truth), STRICT, critical=CRITICAL)
+    assert task_outcomes(verdict)["accuracy_difference"] is Outcome.failed
+
+
+def test_strict_agreement_needs_its_interval_above_the_limit() -> None:
+    truth = truth_of(0, 400)
+    candidate = flipped(truth, range(14), 0)
+    both = pair([-1] * 400, truth, candidate)
+    assert judge(*both, DEFAULT, critical=(), unlabelled=True).passed
+    verdict = judge(*both, STRICT, critical=(), unlabelled=True)
+    check = check_of(verdict, "top1_agreement")
+    assert check.outcome is Outcome.inconclusive
+    assert check.evidence["images_to_decide"] == images_for_share(386 / 400, 0.95)
+    assert wilson_95(386, 400)[0] < 0.95

@@ -24,8 +24,10 @@ def counts(*values: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("table", "interval"),
     [
-        # Fagerland, Lydersen & Laake 2014, Statistics in Medicine 33(16): Bentur et al. 2009.
+        # Fagerland, Lydersen & Laake 2014, Statistics in Medicine 33(16), and their R package
+        # contingencytables: Bentur et al. 2009 and Cavo et al. 2012.
         ((21, 7, 1), (-0.517, -0.026)),
+        ((161, 16, 6), (-0.1240, -0.0054)),
         # Where nothing differs the bound is Wilson's of no event: z^2 / (n + z^2).
         ((100, 0, 0), (-0.0370, 0.0370)),
     ],
@@ -90,7 +92,7 @@ def test_a_score_interval_holds_its_difference_and_mirrors_when_the_sides_are_sw
 def test_identical_answers_do_not_differ(right: list[bool]) -> None:
     flags = np.array(right)
     shares = PairedShares.of(flags, flags.copy())
-    assert (shares.difference, shares.discordant_share) == (0.0, 0.0)
+    assert shares.difference == 0.0
     assert shares.mcnemar_exact_p() == 1.0
     low, high = shares.interval_95()
     assert low < 0 < high
@@ -101,12 +103,25 @@ def test_pairs_are_counted_by_who_alone_is_right() -> None:
     candidate = np.array([True, False, False, True, False])
     shares = PairedShares.of(reference, candidate)
     assert shares == PairedShares(5, 2, 1)
-    assert (shares.difference, shares.discordant_share) == (-0.2, 0.6)
+    assert shares.difference == -0.2
     assert shares.mcnemar_exact_p() == mcnemar_exact(2, 1)
     with pytest.raises(ValueError, match="no pairs"):
         PairedShares.of(reference, candidate[:3])
     with pytest.raises(ValueError, match="no pairs"):
         PairedShares.of(reference[:0], candidate[:0])
+
+
+@pytest.mark.parametrize("table", [(0, 0, 0), (5, 3, 3), (5, -1, 0), (5, 0, -1)])
+def test_impossible_counts_are_refused(table: tuple[int, int, int]) -> None:
+    images, lost, gained = table
+    with pytest.raises(ValueError, match="images"):
+        PairedShares(images, lost, gained)
+    with pytest.raises(ValueError, match="no counts"):
+        balanced_difference_95(counts(9, images), counts(0, lost), counts(0, gained))
+    with pytest.raises(ValueError, match="no counts"):
+        balanced_difference_95(counts(), counts(), counts())
+    with pytest.raises(ValueError, match="no counts"):
+        balanced_accuracy_95(counts(5), counts(6))
 
 
 def test_many_tables_are_bounded_at_once_as_one_by_one() -> None:

@@ -136,3 +136,63 @@ def test_what_is_not_proven_without_labels_is_said_loudly(not_gated: list[str]) 
         "as the Keras model does"
     )
     assert ("MEL" in text) == bool(not_gated)
+
+
+def strict_recall(if_equal: int | None, as_observed: int | None) -> Check:
+    side = {"right": 40, "share": 0.8, "interval_95": [0.67, 0.89]}
+    evidence = {
+        "kind": "critical_recall",
+        "label": "MEL",
+        "reference": side,
+        "candidate": side,
+        "n": 50,
+        "tolerance": {"asked": 0.01, "applied": 0.02, "n": 50, "label": "MEL"},
+        "paired": {"only_reference_right": 1, "only_candidate_right": 1, "mcnemar_exact_p": 1.0},
+        "difference": {"kind": "score", "value": -0.0125, "interval_95": [-0.0867, 0.0867]},
+        "non_inferiority": {
+            "kind": "non_inferiority",
+            "margin": 0.01,
+            "outcome": "inconclusive",
+            "power": 0.8,
+            "images_if_equal": if_equal,
+            "images_if_as_observed": as_observed,
+        },
+        "strict": True,
+    }
+    return check(
+        evidence,
+        outcome=Outcome.inconclusive,
+        value=0.0,
+        threshold=0.02,
+        comparison="<=",
+        unit="share",
+    )
+
+
+@pytest.mark.parametrize(
+    ("if_equal", "as_observed", "words"),
+    [
+        (
+            *(4530, 9000),
+            "about 4,530 images of MEL would decide if the two are equally good, "
+            "about 9,000 images of MEL would decide if the difference is the one measured",
+        ),
+        (40, None, "no number of images of MEL would decide if the difference is the one measured"),
+    ],
+)
+def test_a_strict_check_that_is_open_says_how_many_images_would_decide(
+    if_equal: int, as_observed: int | None, words: str
+) -> None:
+    open_check = strict_recall(if_equal, as_observed)
+    text = sentence(open_check)
+    assert text.startswith(f"undecided, the 95% interval holds the margin; {words}: MEL recall")
+    assert text.endswith(
+        "candidate minus reference -1.25, 95% score interval -8.67 to +8.67 points, on both sides "
+        "of the margin of 1.00%"
+    )
+    assert limit(open_check) == "\u2264 1.00% by the whole interval (n = 50 MEL)"
+    assert "would decide" not in sentence(open_check.model_copy(update={"outcome": "pass"}))
+
+
+def test_a_verdict_of_an_earlier_version_has_no_interval_of_its_difference() -> None:
+    assert sentence(accuracy(TOLERANCE)).endswith("exact McNemar p = 0.0625")

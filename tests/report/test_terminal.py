@@ -6,6 +6,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from pipeline.metrics import Metrics
+from pipeline.parity.judge import judge_recordings
+from pipeline.parity.paired import PairedShares
+from pipeline.parity.thresholds import Thresholds
 from pipeline.report.terminal import (
     dataset_table,
     layer_table,
@@ -14,6 +17,7 @@ from pipeline.report.terminal import (
     search_table,
     verdict_table,
 )
+from tests.parity.recordings import pair
 from tests.report.examples import FAILED, OPEN, PASSED, verdict
 from tests.report.test_debug_page import layer, report
 from tests.report.test_html import full_report
@@ -33,17 +37,37 @@ def rows(table: RenderableType, width: int = 200) -> list[list[str]]:
 def test_a_gate_that_passed_is_one_line_and_the_task_gate_is_shown_check_by_check() -> None:
     shown = rows(verdict_table(verdict(PASSED, PASSED, FAILED, OPEN), "int8[x]"))
     assert shown[0][0] == "int8[x]: Failed: 1 of 4 checks failed, 1 could not be decided"
-    assert ["numbers", "all 2 checks", "pass", "", ""] in shown
-    assert ["task", "critical recall drop: MEL", "fail", "20.00%", "\u2264 1.72%"] in shown
-    assert ["task", "accuracy difference", "inconclusive", "\u2013", "\u2013"] in shown
+    assert ["numbers", "all 2 checks", "pass", "", "", "", "", ""] in shown
+    limit = "\u2264 1.72%"
+    assert ["task", "critical recall drop: MEL", "fail", "", "20.00%", "", limit, limit] in shown
+    nothing = ["\u2013", "", "\u2013", "\u2013"]
+    assert ["task", "accuracy difference", "inconclusive", "", *nothing] in shown
 
 
 def test_a_tolerance_is_shown_as_asked_and_applied() -> None:
     shown = rows(verdict_table(verdict(accuracy(TOLERANCE, gained=1)), "x"))
     assert [
-        *("task", "x", "pass", "2.00%"),
-        "\u2264 1.00%, one image of 50 allowed (n = 50)",
+        *("task", "x", "pass", "50", "2.00%", ""),
+        *("\u2264 1.00%", "\u2264 2.00%, one image"),
     ] in shown
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_each_task_check_shows_n_its_interval_and_what_was_applied(strict: bool) -> None:
+    truth = [0] * 50 + [1, 2] * 125
+    candidate = [1, *truth[1:]]
+    judged = judge_recordings(
+        *pair(truth, truth, candidate), Thresholds(strict=strict), critical=("MEL",)
+    )
+    shown = {row[1]: row[2:] for row in rows(verdict_table(judged, "x")) if row[0] == "task"}
+    low, high = (f"{100 * bound:+.2f}" for bound in PairedShares(50, 1, 0).interval_95())
+    assert shown["critical recall drop: MEL"] == [
+        "inconclusive" if strict else "pass",
+        *("50", "2.00%", f"{low} to {high}", "\u2264 1.00%"),
+        "\u2264 1.00%, whole interval" if strict else "\u2264 2.00%, one image",
+    ]
+    assert shown["top1 agreement"][1:4] == ["300", "99.67%", "98.14% to 99.94%"]
+    assert "percentage points" in str(verdict_table(judged, "x").caption)
 
 
 def test_a_search_is_a_row_a_trial() -> None:
