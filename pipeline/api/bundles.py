@@ -1,37 +1,25 @@
-"""Offer what a script or a notebook calls; `import pipeline` loads it when it is first used.
-
-Each function does what the command of its name does, with its defaults, and raises where that
-exits: a `pipeline.errors.PipelineError` with the command's `exit_code`. Paths may be texts.
-"""
+"""Make a bundle, prove it again, verify it, read it."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from os import PathLike, fspath
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from pipeline.contract.base import first_problem
+from pipeline.api.arguments import arguments_checked, path_or_none, run_or_scratch, stated_model
 from pipeline.contract.bundle import load_bundle as _load_bundle
 from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
 from pipeline.contract.run import RunDir
-from pipeline.errors import BadInput
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 
 if TYPE_CHECKING:
     from pipeline.contract.decision import Decision
-    from pipeline.contract.evaluation import Evaluation
     from pipeline.contract.manifest import BundleManifest
     from pipeline.contract.normalization import Normalization
     from pipeline.contract.verdict import Verdict
     from pipeline.workflow.exported import Exported
-    from pipeline.workflow.predict import Predictions
-    from pipeline.workflow.source import StatedModel
     from pipeline.workflow.verify import Verified
 
 DEFAULT_RUN_DIR = "artifacts/run"
@@ -94,18 +82,18 @@ def export(
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.source import keras_source
 
-    with _arguments_checked():
+    with arguments_checked():
         kind = Quantize(quantize)
         recipe = Recipe(
             quantize=kind,
             io=default_io(kind) if io is None else Io(io),
             repair=Repair.auto if repair is None else Repair(repair),
         )
-    stated = _stated(labels, critical, normalization, logits, size_px)
+    stated = stated_model(labels, critical, normalization, logits, size_px)
     run = RunDir(Path(run_dir))
     with run.lock():
         job = ExportJob(
-            source=keras_source(run, _path(model), stated),
+            source=keras_source(run, path_or_none(model), stated),
             recipe=recipe,
             thresholds=thresholds,
             promised_runtime=min_runtime,
@@ -151,14 +139,14 @@ def parity(
     from pipeline.workflow.parity import judge_model
     from pipeline.workflow.parity_data import DataSource, judge_data
 
-    named, keras = None if critical is None else tuple(critical), _path(model)
+    named, keras = None if critical is None else tuple(critical), path_or_none(model)
     if data is None:
         run = RunDir(Path(run_dir or DEFAULT_RUN_DIR))
         with run.lock():
             return judge_model(
                 run, Path(bundle), thresholds, critical=named, keras=keras, report=report
             )
-    with _cache(run_dir) as run, run.lock():
+    with run_or_scratch(run_dir) as run, run.lock():
         return judge_data(
             run,
             Path(bundle),
@@ -198,84 +186,12 @@ def verify(
     from pipeline.workflow.verify import verify as verify_bundle
 
     asked = SignatureAsked.of(
-        public_key=_path(public_key),
+        public_key=path_or_none(public_key),
         identity=identity,
         identity_provider=identity_provider,
         required=require_signature,
     )
     return verify_bundle(Path(bundle), more=[asked.checks])
-
-
-def evaluate(
-    models: str | PathLike[str] | Iterable[str | PathLike[str]],
-    data: str | PathLike[str],
-    *,
-    run_dir: str | PathLike[str] | None = None,
-    labels: Sequence[str] | None = None,
-    critical: Sequence[str] | None = None,
-    normalization: Normalization | str | None = None,
-    logits: bool = False,
-    size_px: tuple[int, int] | None = None,
-    report: Report = silent,
-) -> Evaluation:
-    """Measure models on labelled images: with 95% intervals, by subgroup, side by side.
-
-    Args:
-        models: Keras models, `.tflite` files or bundles; one, or several to be compared.
-        data: a folder of images in a folder for each class, or a `dataset.json`; all are used.
-        run_dir: keeps recordings, to find them again; none are kept where None.
-        labels: of a Keras model, in the order of its outputs; what is known of it where None.
-        critical: labels that are critical; the models' own where None.
-        normalization: what a Keras model takes, as `tf`; read from the model where None.
-        logits: whether a Keras model answers logits.
-        size_px: height and width, for a Keras model that takes any.
-        report: receives progress.
-
-    Returns:
-        The figures of each of `models`, and `comparisons` of the first with each other one.
-
-    Raises:
-        PipelineError: a model or an image is refused, the images have no labels, or a runtime
-            could not run.
-    """
-    from pipeline.workflow.evaluate import evaluate as evaluate_models
-    from pipeline.workflow.parity_data import DataSource
-
-    with _cache(run_dir) as run, run.lock():
-        return evaluate_models(
-            [Path(one) for one in _several(models)],
-            DataSource(Path(data)),
-            run,
-            stated=_stated(labels, critical, normalization, logits, size_px),
-            report=report,
-        )
-
-
-def predict(
-    model: str | PathLike[str],
-    images: str | PathLike[str] | Iterable[str | PathLike[str]],
-    *,
-    report: Report = silent,
-) -> Predictions:
-    """Answer images with the probability of every class.
-
-    Args:
-        model: a `.tflite` file, a bundle, or the `.keras` file of a run.
-        images: files, folders or patterns such as `photos/*.jpg`; one, or several.
-        report: receives progress.
-
-    Returns:
-        `predictions` in the order of the images, each with `image`, `label` and `probabilities`
-        (0 to 1, by label), and `refused` images with their errors.
-
-    Raises:
-        PipelineError: the model or an argument is refused, or the runtime could not run.
-    """
-    from pipeline.workflow.predict import find_images
-    from pipeline.workflow.predict import predict as predict_images
-
-    found = find_images([fspath(one) for one in _several(images)])
-    return predict_images(Path(model), found, report=report)
 
 
 def load_bundle(folder: str | PathLike[str]) -> BundleManifest:
@@ -287,57 +203,3 @@ def load_bundle(folder: str | PathLike[str]) -> BundleManifest:
         BadInput: this is no bundle, or a file is missing or was changed.
     """
     return _load_bundle(Path(folder))
-
-
-def _stated(
-    labels: Sequence[str] | None,
-    critical: Sequence[str] | None,
-    normalization: Normalization | str | None,
-    logits: bool,
-    size_px: tuple[int, int] | None,
-) -> StatedModel:
-    from pipeline.contract.normalization import Normalization
-    from pipeline.contract.normalization_name import NormalizationName
-    from pipeline.workflow.source import StatedModel
-
-    if isinstance(normalization, str):
-        with _arguments_checked():
-            normalization = Normalization.named(NormalizationName(normalization))
-    return StatedModel(
-        labels=None if labels is None else tuple(labels),
-        critical=None if critical is None else tuple(critical),
-        normalization=normalization,
-        logits=logits,
-        size=size_px,
-    )
-
-
-@contextmanager
-def _cache(run_dir: str | PathLike[str] | None) -> Iterator[RunDir]:
-    """Yield the run folder that was named, or one for this call alone."""
-    if run_dir is not None:
-        yield RunDir(Path(run_dir))
-        return
-    with tempfile.TemporaryDirectory(prefix="pipeline-") as folder:
-        yield RunDir(Path(folder))
-
-
-def _several(
-    paths: str | PathLike[str] | Iterable[str | PathLike[str]],
-) -> list[str | PathLike[str]]:
-    return [paths] if isinstance(paths, str | PathLike) else [*paths]
-
-
-@contextmanager
-def _arguments_checked() -> Iterator[None]:
-    """Turn the arguments into contract values inside this block, and nothing else."""
-    try:
-        yield
-    except ValidationError as error:
-        raise BadInput("these arguments do not fit together", got=first_problem(error)) from error
-    except ValueError as error:
-        raise BadInput("not one of the values of its argument", got=str(error)) from error
-
-
-def _path(path: str | PathLike[str] | None) -> Path | None:
-    return None if path is None else Path(path)
