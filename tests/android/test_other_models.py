@@ -90,16 +90,20 @@ def bundle(folder: Path, image: ImageContract, labels: Labels) -> None:
     )
     bare.unlink()
     (folder / "labels.txt").write_text(labels.text(), encoding="utf-8")
+    recipe = Recipe(quantize=Quantize.float32)
+    recipe.save(folder / "recipe.json")
     found = inspect_file(folder / MODEL_FILE)
     manifest = BundleManifest(
         versions={},
         seed=0,
         parents=PARENTS,
-        files={name: FileEntry.of(folder / name) for name in ("labels.txt", MODEL_FILE)},
+        files={
+            name: FileEntry.of(folder / name) for name in ("labels.txt", MODEL_FILE, "recipe.json")
+        },
         image=image,
         labels=labels,
         about=ABOUT,
-        recipe=Recipe(quantize=Quantize.float32),
+        recipe=recipe,
         inputs=found.graph.inputs,
         outputs=found.graph.outputs,
         operators={operator.key: operator.count for operator in found.operators},
@@ -107,7 +111,8 @@ def bundle(folder: Path, image: ImageContract, labels: Labels) -> None:
         promised_runtime="2.16.0",
     )
     files = make_goldens(folder, manifest)
-    publish(folder, manifest.model_copy(update={"files": manifest.files | files}))
+    listed = manifest.model_copy(update={"files": manifest.files | files})
+    publish(folder, listed, by_hand=True)
 
 
 @pytest.mark.parametrize(
