@@ -18,10 +18,12 @@ from pipeline.contract.bundle import (
     MANIFEST_FILE,
     VERDICT_FILE,
 )
+from pipeline.contract.files import MAX_CONFIG_BYTES
 from pipeline.contract.goldens import Goldens
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.run import publish_dir, recover, staging_dir
+from pipeline.contract.text_file import read_text
 from pipeline.contract.verdict import Check, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
 from pipeline.tflite.inspect import inspect_file
@@ -115,7 +117,7 @@ def check_bundle(
         )
     goldens = _read(Goldens, folder, GOLDENS_FILE, named)
     _need(folder, LABELS_FILE, named)
-    written = (folder / LABELS_FILE).read_text(encoding="utf-8")
+    written = read_text(folder / LABELS_FILE, "label file", max_bytes=MAX_CONFIG_BYTES)
     for name, stated in (
         (LABELS_FILE, tuple(line.strip() for line in written.splitlines() if line.strip())),
         (MANIFEST_FILE, manifest.labels.names),

@@ -91,7 +91,7 @@ def synthesize(
 
 def show_dataset(manifest: DatasetManifest, path: Path) -> None:
     """Show how many images of each class are in each split, the critical ones, the findings."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from pipeline.contract.choices import Split
     from pipeline.report.sentences import note
@@ -99,8 +99,8 @@ def show_dataset(manifest: DatasetManifest, path: Path) -> None:
 
     counts = {split: Counter(image.label for image in manifest.of(split)) for split in Split}
     labels = manifest.labels
-    loud = escape(note({"kind": "no_critical_class", "labels": labels.names}))
-    unguarded = f"[bold yellow]{loud}[/]"
+    loud = note({"kind": "no_critical_class", "labels": labels.names})
+    unguarded = Text(loud, "bold yellow")
     findings = [
         f"{finding.kind}: {finding.message}" for finding in (*manifest.skipped, *manifest.findings)
     ]

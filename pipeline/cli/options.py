@@ -18,6 +18,25 @@ def _set_json(value: bool) -> bool:
     return value
 
 
+def _check_output(param: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Refuse at once what the result could not be written to after minutes of work."""
+    from pipeline.contract.files import check_output_file
+    from pipeline.errors import BadInput, reason_of
+
+    if path is None:
+        return None
+    try:
+        check_output_file(path)
+    except OSError as error:
+        raise BadInput(
+            f"{param.opts[0]} cannot be written there",
+            where=str(path),
+            expected="the name of a regular file, or of one to be made",
+            got=reason_of(error),
+        ) from error
+    return path
+
+
 def _parse_quantize(value: str) -> Quantize:
     # A plain choice would refuse the name that earlier releases gave float32.
     try:
@@ -76,13 +95,19 @@ ToleranceOption = Annotated[
     typer.Option("--tolerance", min=0.0, max=1.0, help="Largest accepted accuracy difference."),
 ]
 JunitOption = Annotated[
-    Path | None, typer.Option("--junit", help="Also write the checks as a JUnit XML file.")
+    Path | None,
+    typer.Option(
+        "--junit",
+        help="Also write the checks as a JUnit XML file.",
+        callback=_check_output,
+    ),
 ]
 MarkdownOption = Annotated[
     Path | None,
     typer.Option(
         "--markdown",
         metavar="FILE",
+        callback=_check_output,
         help="Also write the checks as Markdown; where GITHUB_STEP_SUMMARY is set, there too.",
     ),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 import time
@@ -12,27 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.cli.streams import discard, write
-from pipeline.cli.unexpected import show_unexpected
-from pipeline.errors import EnvironmentProblem, PipelineError
+from pipeline.cli.streams import discard, printable, write
+from pipeline.errors import BadInput, PipelineError
 from pipeline.progress import ProgressEvent, Report, silent
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-
-_MACHINE_ERRNOS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file is larger than this process may write",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.ENOTDIR: "a file stands where a folder is needed",
-    errno.EEXIST: "a file stands where a folder is needed",
-    errno.EIO: "the disk reports an error",
-    errno.EMFILE: "too many open files",
-    errno.ENOMEM: "out of memory",
-}
 
 # Seconds between two lines about one task where there is no terminal.
 _SILENCE_S = 15.0
@@ -49,8 +33,12 @@ class Output:
         self.as_json = False
 
     def console(self, *, stderr: bool = False) -> Console:
-        """Return a rich console; rich is loaded only when something is shown."""
+        """Return a rich console; rich is loaded only when something is shown.
+
+        A string is shown as it is, here and in a table: what has a style is a `Text`.
+        """
         from rich.console import Console
+        from rich.segment import Segment
 
         class PatientConsole(Console):
             """Outlive a reader that has gone; rich itself would exit with 1, a failed gate."""
@@ -59,7 +47,11 @@ class Output:
                 self.quiet = True
                 discard(sys.stderr if stderr else sys.stdout)
 
-        return PatientConsole(stderr=stderr, highlight=False)
+            def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+                for text, style, control in super().render(renderable, options):
+                    yield Segment(text if control else printable(text), style, control)
+
+        return PatientConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
 
     def result(self, value: dict[str, Any], *human: RenderableType) -> None:
         """Show the outcome of a command: `value` as JSON, or `human` line by line."""
@@ -100,7 +92,14 @@ class Output:
         first, *rest = str(error).split("\n")
         console.print(Text.assemble(("refused: ", "bold red"), first), soft_wrap=True)
         for line in rest:
-            console.print(Text(line), soft_wrap=True)
+            console.print(line, soft_wrap=True)
+
+    def usage(self, what: str, usage: str, next_step: str) -> None:
+        """Show what is wrong with a command line that was not understood."""
+        if self.as_json:
+            self.refusal(BadInput(what, expected=usage, next_step=next_step))
+            return
+        write(sys.stderr, printable(f"Error: {what}\n{usage}\nnext: {next_step}\n"))
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
@@ -164,48 +163,7 @@ class _Lines:
         self._last[event.task] = (now, event.done)
         count = f" {event.done}/{event.total}" if event.total else ""
         detail = f" ({event.detail})" if event.detail else ""
-        write(sys.stderr, f"{event.task}{count}{detail}\n")
+        write(sys.stderr, printable(f"{event.task}{count}{detail}\n"))
 
 
 output = Output()
-
-# How a command line ends by design: --help, a wrong option. Typer's own copy of click and click
-# itself name the base of these classes alike.
-_COMMAND_LINE_ENDS: tuple[type[Exception], ...] = (
-    typer.Exit,
-    typer.Abort,
-    *(
-        base
-        for base in typer.BadParameter.__mro__
-        if issubclass(base, Exception) and base.__name__ == "ClickException"
-    ),
-)
-
-
-class Boundary(typer.core.TyperGroup):
-    """Turn refusals into words and exit codes, in the one place that may.
-
-    What the pipeline or the machine refuses is shown as such; anything else is a bug.
-    """
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command."""
-        try:
-            return super().invoke(ctx)
-        except PipelineError as error:
-            refused: PipelineError = error
-        except _COMMAND_LINE_ENDS:
-            raise
-        except MemoryError as error:
-            refused = EnvironmentProblem("out of memory", got=str(error) or None)
-        except Exception as error:
-            if not isinstance(error, OSError) or error.errno not in _MACHINE_ERRNOS:
-                raise typer.Exit(show_unexpected(error, as_json=output.as_json)) from error
-            refused = EnvironmentProblem(
-                _MACHINE_ERRNOS[error.errno],
-                where=str(error.filename) if error.filename else None,
-                got=str(error),
-                next_step="make room or choose another --run-dir, then run the same command again",
-            )
-        output.refusal(refused)
-        raise typer.Exit(refused.exit_code)

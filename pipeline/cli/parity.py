@@ -68,7 +68,7 @@ def parity(
     A file is judged against the run's Keras model on the validation split, what a phone answered
     to a bundle's goldens against the bundle.
     """
-    from rich.markup import escape
+    from rich.text import Text
 
     from pipeline.cli.verdict_files import write_verdicts
     from pipeline.contract.run import RunDir
@@ -116,5 +116,5 @@ def parity(
         {"verdict": verdict.model_dump(mode="json")},
         refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
-        *(f"[bold yellow]{escape(note(n))}[/]" for n in verdict.figures.get("notes", [])),
+        *(Text(note(n), "bold yellow") for n in verdict.figures.get("notes", [])),
     )

@@ -37,12 +37,13 @@ def run(
 
     Data, training, export, proof, report; what is finished is found again.
     """
+    from pipeline.contract.files import resolved
     from pipeline.workflow.config import RunConfig
 
     loaded = RunConfig.from_toml(config)
     overrides: dict[tuple[str, ...], dict[str, Any]] = {
         (): {"run_dir": None if run_dir is None else str(run_dir), "seed": seed},
-        ("data",): {"source": None if source is None else str(source.resolve())},
+        ("data",): {"source": None if source is None else str(resolved(source))},
         ("train",): {"weights": weights},
         ("export",): {"quantize": tuple(quantize) if quantize else None},
         ("parity",): {"tolerance": tolerance},

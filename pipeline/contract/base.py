@@ -8,9 +8,10 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.contract.files import write_text_atomic
+from pipeline.contract.files import MAX_JSON_BYTES, write_text_atomic
 from pipeline.contract.hashing import sha256_json
-from pipeline.errors import BadInput
+from pipeline.contract.text_file import read_text
+from pipeline.errors import BadInput, reason_of
 
 
 class Frozen(BaseModel):
@@ -37,14 +38,14 @@ class Frozen(BaseModel):
             BadInput: the file is missing, unreadable, or not a valid value of this type.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path, _words(cls), max_bytes=MAX_JSON_BYTES)
         except FileNotFoundError as error:
             raise BadInput(
                 f"no {_words(cls)} here", where=str(path), next_step=cls.made_by
             ) from error
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise BadInput(
-                f"cannot read the {_words(cls)}", where=str(path), got=str(error)
+                f"cannot read the {_words(cls)}", where=str(path), got=reason_of(error)
             ) from error
         try:
             return cls.model_validate_json(text)

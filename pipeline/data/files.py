@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.contract.dataset import Finding
+from pipeline.contract.files import resolved
 from pipeline.data.intake import EXAMPLES, ProblemBook
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import IMAGE_SUFFIXES
 
 
@@ -36,7 +37,7 @@ class Tree:
 
     def inside(self, path: Path) -> bool:
         """Tell whether a path stays under the root when links are followed."""
-        return path.resolve().is_relative_to(self.root)
+        return resolved(path).is_relative_to(self.root)
 
     def name(self, path: Path) -> str:
         """Return a path as it is written under the root, with forward slashes."""
@@ -78,7 +79,9 @@ class Tree:
         try:
             return sorted(folder.iterdir())
         except OSError as error:
-            raise BadInput("cannot list a folder", where=str(folder), got=str(error)) from error
+            raise BadInput(
+                "cannot list a folder", where=str(folder), got=reason_of(error)
+            ) from error
 
 
 def _printable(name: str) -> str:

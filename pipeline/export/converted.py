@@ -10,7 +10,7 @@ from pipeline.child import ask_child
 from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.choices import Repair
 from pipeline.contract.dataset import DatasetManifest, ImageRecord
-from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.files import resolved, write_bytes_atomic
 from pipeline.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -205,7 +205,7 @@ def _convert(
         ask_child(
             "pipeline.export.convert:convert_child",
             ConvertRequest(
-                classifier=classifier.model_copy(update={"path": classifier.path.resolve()}),
+                classifier=classifier.model_copy(update={"path": resolved(classifier.path)}),
                 recipe=recipe,
                 mixing=mixing,
                 out=str(unfinished),
@@ -250,6 +250,6 @@ def _quantized(
 
 
 def _cached(known_by: dict[str, Any], run: RunDir) -> Path:
-    folder = run.export_cache.resolve()
+    folder = resolved(run.export_cache)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{sha256_json(known_by)}.tflite"

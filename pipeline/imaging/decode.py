@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pipeline.contract.files import MAX_IMAGE_BYTES, read_regular
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -63,7 +64,9 @@ def decode_bytes(data: bytes, contract: ImageContract, *, where: str) -> Pixels:
             got=_describe(data),
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        raise BadInput("the image is truncated or damaged", where=where, got=str(error)) from error
+        raise BadInput(
+            "the image is truncated or damaged", where=where, got=reason_of(error)
+        ) from error
 
 
 def decode_file(path: Path, contract: ImageContract, sha256: str | None = None) -> Pixels:
@@ -74,9 +77,11 @@ def decode_file(path: Path, contract: ImageContract, sha256: str | None = None) 
             is refused.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, max_bytes=MAX_IMAGE_BYTES)
     except OSError as error:
-        raise BadInput("cannot read the image file", where=str(path), got=str(error)) from error
+        raise BadInput(
+            "cannot read the image file", where=str(path), got=reason_of(error)
+        ) from error
     if sha256 is not None and (found := sha256_bytes(data)) != sha256:
         raise BadInput(
             "the image changed since the dataset was prepared",

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.contract.choices import Split
 from pipeline.contract.dataset import DatasetManifest
@@ -33,7 +33,7 @@ def verdict_table(verdict: Verdict, name: str) -> Table:
     The task gate is always shown check by check, since its figures are what a person asks for.
     """
     table = Table(
-        title=f"{escape(name)}: [{_STYLE[verdict.outcome]}]{headline(verdict)}[/]",
+        title=Text.assemble(f"{name}: ", (headline(verdict), _STYLE[verdict.outcome])),
         title_justify="left",
     )
     for column in ("gate", "check", "outcome", "measured", "asked for"):
@@ -42,14 +42,14 @@ def verdict_table(verdict: Verdict, name: str) -> Table:
         checks = [check for check in verdict.checks if check.gate is gate]
         brief = gate is not Gate.task and all(c.outcome is Outcome.passed for c in checks)
         if checks and brief:
-            table.add_row(str(gate), f"all {len(checks)} checks", "[green]pass[/]", "", "")
+            table.add_row(str(gate), f"all {len(checks)} checks", Text("pass", "green"), "", "")
         for check in () if brief else checks:
             table.add_row(
                 str(gate),
-                escape(title(check)),
-                f"[{_STYLE[check.outcome]}]{check.outcome}[/]",
+                title(check),
+                Text(str(check.outcome), _STYLE[check.outcome]),
                 measured(check),
-                escape(asked_for(check)),
+                asked_for(check),
             )
     return table
 
@@ -59,17 +59,16 @@ def search_table(manifest: BundleManifest, name: str) -> Table | None:
     rows = trial_rows(manifest)
     if not rows:
         return None
-    table = Table(title=f"{escape(name)}: {TITLE}", title_justify="left")
+    table = Table(title=f"{name}: {TITLE}", title_justify="left")
     for column in ("step", "agreement", "mean difference", "latency p50", "result"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        state = escape(row.state)
         table.add_row(
-            f"[bold]{escape(row.step)}[/]" if row.chosen else escape(row.step),
+            _bold(row.step, row.chosen),
             row.agreement,
             row.mean_difference,
             row.latency,
-            f"[green]{state}[/]" if row.meets_target else state,
+            Text(row.state, "green" if row.meets_target else ""),
         )
     return table
 
@@ -86,7 +85,7 @@ def layer_table(found: DebugReport, count: int, *, width: int) -> Table:
     order, wide = found.weakest_first()[:count], width >= _WIDE
     columns = COLUMNS if wide else COLUMNS[:_NARROW_COLUMNS]
     table = Table(
-        title=f"{escape(found.model)}: {len(order)} weakest of {len(found.layers)} layers, "
+        title=f"{found.model}: {len(order)} weakest of {len(found.layers)} layers, "
         f"{found.images} images",
         title_justify="left",
         padding=0,
@@ -99,7 +98,7 @@ def layer_table(found: DebugReport, count: int, *, width: int) -> Table:
         table.add_column(column, justify="right")
     for index in order:
         layer = found.layers[index]
-        named = [str(index + 1), escape(layer.short_name)]
+        named = [str(index + 1), layer.short_name]
         table.add_row(*named, *([layer.operator] if wide else []), *cells(layer)[: len(columns)])
     return table
 
@@ -112,7 +111,7 @@ def dataset_table(dataset: DatasetManifest) -> Table:
     for split in Split:
         table.add_column(str(split), justify="right")
     for label in dataset.labels.names:
-        table.add_row(escape(label), *(str(counts[split][label]) for split in Split))
+        table.add_row(label, *(str(counts[split][label]) for split in Split))
     table.add_row("all", *(str(counts[split].total()) for split in Split), style="bold")
     return table
 
@@ -136,13 +135,13 @@ def metrics_table(metrics: Mapping[str, Metrics]) -> Table:
 
 def inspection_tables(inspection: Inspection, name: str) -> tuple[Table, Table]:
     """Return the facts of a `.tflite` file, and its operators."""
-    facts = Table("fact", "value", title=escape(name), show_header=False)
+    facts = Table("fact", "value", title=name, show_header=False)
     for fact, value in inspection.facts():
-        facts.add_row(fact, escape(value))
+        facts.add_row(fact, value)
     operators = Table("operator", "version", "count", "since runtime", title="Operators")
     for operator in inspection.operators:
         operators.add_row(
-            escape(operator.name),
+            operator.name,
             str(operator.version),
             str(operator.count),
             operator.since or "unknown",
@@ -160,17 +159,17 @@ def predictions_table(
         answers: image, label predicted, and probability by label, 0 to 1.
         console: where the table is to be shown.
     """
-    table = Table("image", "predicted", title=escape(model), caption=NOTICE)
+    table = Table("image", "predicted", title=model, caption=NOTICE)
     for name in answers[0][2] if answers else ():
-        table.add_column(escape(name), justify="right")
+        table.add_column(name, justify="right")
     for image, label, probabilities in answers:
         shown = (_bold(f"{value:.3f}", name == label) for name, value in probabilities.items())
-        table.add_row(escape(image), escape(label), *shown)
+        table.add_row(image, label, *shown)
     # Asked at any width, since a measure is otherwise cut to the terminal's.
     unbounded = console.options.update(width=sys.maxsize)
     if console.measure(table, options=unbounded).maximum <= console.width:
         return table
-    tall = Table(title=escape(model), caption=NOTICE)
+    tall = Table(title=model, caption=NOTICE)
     tall.add_column("image", overflow="fold")
     tall.add_column("class", no_wrap=True)
     tall.add_column("probability", justify="right", no_wrap=True)
@@ -178,13 +177,13 @@ def predictions_table(
         for number, (name, value) in enumerate(probabilities.items()):
             chosen, last = name == label, number == len(probabilities) - 1
             tall.add_row(
-                "" if number else escape(image),
-                _bold(escape(name), chosen) + (" (predicted)" if chosen else ""),
+                "" if number else image,
+                _bold(name, chosen).append(" (predicted)" if chosen else "", "not bold"),
                 _bold(f"{value:.3f}", chosen),
                 end_section=last,
             )
     return tall
 
 
-def _bold(text: str, bold: bool) -> str:
-    return f"[bold]{text}[/]" if bold else text
+def _bold(text: str, bold: bool) -> Text:
+    return Text(text, "bold" if bold else "")

@@ -17,7 +17,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.progress import Report, silent
 from pipeline.runtimes.conventions import PROBE_IMAGES, Chosen, Conventions
 from pipeline.runtimes.interface import (
@@ -170,7 +170,9 @@ def hash_model(model: Path) -> str:
     try:
         return model_sha256(model)
     except OSError as error:
-        raise BadInput("cannot read the model file", where=str(model), got=str(error)) from error
+        raise BadInput(
+            "cannot read the model file", where=str(model), got=reason_of(error)
+        ) from error
 
 
 def _conventions(request: RecordRequest, answers: Answers, recording: Recording) -> Conventions:

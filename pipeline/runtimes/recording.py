@@ -18,9 +18,14 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from pipeline.contract.base import Frozen
-from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.files import (
+    MAX_JSON_BYTES,
+    MAX_WEIGHTS_BYTES,
+    read_regular,
+    write_bytes_atomic,
+)
 from pipeline.contract.hashing import sha256_bytes
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 
 
 class _Origin(Frozen):
@@ -132,10 +137,10 @@ class Recording:
         facts = RecordingFacts.load(json_path)
         npz_path = json_path.with_suffix(".npz")
         try:
-            data = npz_path.read_bytes()
+            data = read_regular(npz_path, max_bytes=MAX_WEIGHTS_BYTES)
         except OSError as error:
             raise BadInput(
-                "the recording's arrays are missing", where=str(npz_path), got=str(error)
+                "the recording's arrays are missing", where=str(npz_path), got=reason_of(error)
             ) from error
         if sha256_bytes(data) != facts.arrays_sha256:
             raise BadInput(
@@ -151,7 +156,7 @@ class Recording:
                     facts, arrays["image_ids"], arrays["truth"], arrays["probabilities"]
                 )
         except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise BadInput("not a recording", where=str(npz_path), got=str(error)) from error
+            raise BadInput("not a recording", where=str(npz_path), got=reason_of(error)) from error
         recording.check(str(json_path))
         return recording
 
@@ -222,7 +227,7 @@ def make_recording(
 
 def _is_inline(json_path: Path) -> bool:
     try:
-        value = from_json(json_path.read_bytes())
+        value = from_json(read_regular(json_path, max_bytes=MAX_JSON_BYTES))
     except (OSError, ValueError):
         # Whoever reads it next refuses it in words.
         return False

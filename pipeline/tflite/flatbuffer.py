@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import BadInput
+from pipeline.contract.files import MAX_MODEL_BYTES, read_regular
+from pipeline.errors import BadInput, reason_of
 
 # The generated schema's object types carry no annotations.
 Model = Any
@@ -55,9 +56,17 @@ def read_file(path: Path) -> bytes:
         BadInput: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_regular(path, max_bytes=MAX_MODEL_BYTES)
+    except FileNotFoundError as error:
+        raise BadInput(
+            "there is no .tflite file here",
+            where=str(path),
+            next_step="give a .tflite file or a bundle; `pipeline export` makes one",
+        ) from error
     except OSError as error:
-        raise BadInput("cannot read the .tflite file", where=str(path), got=str(error)) from error
+        raise BadInput(
+            "cannot read the .tflite file", where=str(path), got=reason_of(error)
+        ) from error
 
 
 def unpack(data: bytes, *, where: str) -> Model:

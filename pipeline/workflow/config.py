@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -10,11 +9,13 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
 from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
+from pipeline.contract.files import resolved
 from pipeline.contract.image import MAX_SIZE_PX, MIN_SIZE_PX, ImageContract
 from pipeline.contract.recipe import Recipe
+from pipeline.contract.text_file import read_toml
 from pipeline.data.choices import OnBad
 from pipeline.data.layouts import AUTO, CHOICES
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.parity.thresholds import Thresholds
 from pipeline.training.backbones import DEFAULT, backbone
 from pipeline.training.choices import TrainRecipe
@@ -28,6 +29,7 @@ def _known_layout(name: str) -> str:
 
 
 _LIMITS = Thresholds()
+_EXAMPLE = "see the example in the README, section Stages"
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 LayoutName = Annotated[str, AfterValidator(_known_layout)]
@@ -160,10 +162,13 @@ class RunConfig(Frozen):
             BadInput: the file is missing, not TOML, or names something unknown.
         """
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            values = read_toml(path, "run's configuration", next_step=_EXAMPLE)
+        except OSError as error:
             raise BadInput(
-                "cannot read the run's configuration", where=str(path), got=str(error)
+                "cannot read the run's configuration",
+                where=str(path),
+                got=reason_of(error),
+                next_step="give the path of a TOML file, as pipeline.toml",
             ) from error
         try:
             config = cls.model_validate(values)
@@ -172,9 +177,9 @@ class RunConfig(Frozen):
                 "the run's configuration is not valid",
                 where=str(path),
                 got=first_problem(error),
-                next_step="see the example in the README, section Stages",
+                next_step=_EXAMPLE,
             ) from error
-        return config.relative_to(path.resolve().parent)
+        return config.relative_to(resolved(path).parent)
 
     def relative_to(self, folder: Path) -> Self:
         """Return this configuration with its relative paths taken from `folder`."""

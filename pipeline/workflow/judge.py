@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.child import ask_child
 from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.files import resolved
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.normalization import Normalization, NormalizationName
 from pipeline.contract.run import RunDir
@@ -160,8 +161,9 @@ def _structure(candidate: Candidate, run: RunDir) -> Structure:
         return structure_of_file(candidate.inspection, described.image, described.labels)
     delegation = ask_child(
         "pipeline.runtimes.delegation:delegation_child",
-        DelegationRequest(model=candidate.file.resolve()),
+        DelegationRequest(model=resolved(candidate.file)),
         Delegation,
         log=run.log(f"delegation-{candidate.manifest.recipe.name}"),
+        blamed=candidate.file,
     )
     return structure_of_bundle(candidate.inspection, candidate.manifest, delegation)

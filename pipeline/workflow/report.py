@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +12,12 @@ from typing import TypeVar
 
 from pipeline.contract.bundle import VERDICT_FILE, load_bundle
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.contract.files import write_text_atomic
+from pipeline.contract.files import MAX_TABLE_BYTES, resolved, write_text_atomic
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.run import RunDir
+from pipeline.contract.text_file import read_text
 from pipeline.contract.verdict import Verdict
-from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
+from pipeline.errors import BadInput, EnvironmentProblem, PipelineError, reason_of
 from pipeline.metrics import Metrics, load_metrics
 from pipeline.parity.align import align
 from pipeline.report.html import render_html
@@ -52,7 +54,7 @@ def write_report(run: RunDir) -> ReportResult:
         problem = EnvironmentProblem(
             "cannot write the report",
             where=str(run.report),
-            got=str(error),
+            got=reason_of(error),
             next_step="make room or set the permissions, then `pipeline report`",
         )
     return ReportResult(run.report, tuple(gathered.unreadable), problem)
@@ -71,7 +73,7 @@ def gather(run: RunDir) -> RunReport:
         dataset = reader.read(lambda: DatasetManifest.load(run.dataset), run.dataset)
     history_path = run.training_state.history
     return RunReport(
-        title=f"Run {run.root.resolve().name}",
+        title=f"Run {resolved(run.root).name}",
         bundles=_bundles(run, reader),
         dataset=dataset,
         model=model,
@@ -93,8 +95,8 @@ class _Reader:
             return load()
         except BadInput as error:
             found = Unreadable(error.where or str(path), error.what, error.got)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            found = Unreadable(str(path), "cannot be read", str(error))
+        except (OSError, csv.Error) as error:
+            found = Unreadable(str(path), "cannot be read", reason_of(error))
         self.unreadable.append(found)
         return None
 
@@ -149,5 +151,5 @@ def _points(verdict: Verdict, recordings: dict[str, Path]) -> TrueClassPoints | 
 def _history(path: Path) -> list[dict[str, float | str]]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [{**row} for row in csv.DictReader(stream)]
+    text = read_text(path, "table of epochs", max_bytes=MAX_TABLE_BYTES)
+    return [{**row} for row in csv.DictReader(io.StringIO(text, newline=""))]

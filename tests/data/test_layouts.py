@@ -338,4 +338,4 @@ def test_a_source_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "HAM10000_metadata.csv").write_bytes(b"lesion_id,image_id,dx\n\xff\xfe,a,nv\n")
-    assert "cannot read the table" in refusal(tmp_path)
+    assert "the table is not UTF-8" in refusal(tmp_path)
