@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -49,6 +50,8 @@ _REFUSED = 64
 # As the command itself: EX_SOFTWARE of sysexits.h.
 _BUG = 70
 _SAID_CHARS = 500
+# A child that cannot write its result says why by its exit code: this and the number of the error.
+_NOT_WRITTEN = 128
 # What native code dies of by itself; the others come from outside.
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL})
 # What native libraries say of the machine, in errors that are no OSError or carry no number.
@@ -180,6 +183,10 @@ def _result(name: str, work: Path, code: int, asked: str, log: Log) -> dict[str,
         bug = ChildBug(**answer["bug"])
         bug.add_note(f"its log:\n{log.tail()}")
         raise bug
+    if code > _NOT_WRITTEN:
+        problem = environment_problem(OSError(code - _NOT_WRITTEN, name, log.path.parent))
+        if problem is not None:
+            raise problem
     check_ended_well(name, code, log)
     if answer.get("request_sha256") != asked or not isinstance(answer.get("result"), dict):
         raise EnvironmentProblem(
@@ -233,11 +240,16 @@ def _main(target: str, folder: str, parent: int) -> int:
             answer["error"] = error.to_dict()
             code = _REFUSED
         except Exception as error:
-            traceback.print_exc()
             code = _explain(error, step_name(target), answer)
+            # A full disk takes no log either; the answer has it all.
+            with suppress(OSError):
+                traceback.print_exc()
     temporary = work / "result.tmp"
-    temporary.write_text(json.dumps(answer), encoding="utf-8")
-    temporary.replace(work / "result.json")
+    try:
+        temporary.write_text(json.dumps(answer), encoding="utf-8")
+        temporary.replace(work / "result.json")
+    except OSError as error:
+        return _NOT_WRITTEN + (error.errno or errno.EIO)
     return code
 
 

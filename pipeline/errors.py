@@ -47,7 +47,8 @@ class PipelineError(Exception):
     def __str__(self) -> str:
         lines = [self.what]
         for title, value in (
-            ("where", self.where),
+            # A line end in a file's name would look like another part of the message.
+            ("where", self.where and self.where.replace("\n", "\\n")),
             ("expected", self.expected),
             ("got", self.got),
             ("next", self.next_step),

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.cli.output import output
-from pipeline.cli.streams import printable, write
+from pipeline.cli.streams import OutputLost, tell
 from pipeline.cli.unexpected import show_unexpected
 from pipeline.contract.files import NotAFile
 from pipeline.errors import (
@@ -90,7 +90,7 @@ class Boundary(typer.core.TyperGroup):
             code = _failed(raised.error)
         except (Ended, KeyboardInterrupt) as error:
             code = getattr(error, "exit_code", _ENDED_BY_SIGNAL + signal.SIGINT)
-            write(sys.stderr, "ended before it was done; run the same command again to go on\n")
+            tell("ended before it was done; run the same command again to go on\n")
         except Exception as error:
             code = _failed(error)
         sys.exit(code if isinstance(code, int) else 0)
@@ -121,18 +121,19 @@ def _failed(error: Exception) -> int:
         if refused is not None:
             output.refusal(refused)
             return refused.exit_code
-    except OSError as problem:
-        # Standard output itself takes nothing.
-        if (refused := environment_problem(problem)) is not None:
-            write(sys.stderr, printable(f"refused: cannot write the result: {refused.what}\n"))
-            return refused.exit_code
-        error = problem
+    except OutputLost as lost:
+        error = lost
+    if isinstance(error, OutputLost):
+        tell(f"refused: cannot write the result to standard output: {reason_of(error)}\n")
+        return EnvironmentProblem.exit_code
     return show_unexpected(error, as_json=output.as_json)
 
 
 def _refused(error: Exception) -> PipelineError | None:
     if isinstance(error, PipelineError):
         return error
+    if isinstance(error, OutputLost):
+        return None
     if isinstance(error, MemoryError):
         return EnvironmentProblem("out of memory", got=str(error) or None)
     if isinstance(error, NotAFile):
@@ -149,7 +150,7 @@ def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         if not output.as_json:
-            write(sys.stderr, f"{context.get_help()}\n")
+            tell(f"{context.get_help()}\n")
             return BadInput.exit_code
         output.usage("a command is missing", context.get_usage(), f"{context.command_path} --help")
         return BadInput.exit_code

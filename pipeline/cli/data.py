@@ -70,8 +70,10 @@ def prepare(
 @app.command("synthesize")
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to make.")],
-    per_class: Annotated[int, typer.Option(min=4, help="Images a class.")] = 160,
-    size_px: Annotated[int, typer.Option(min=32, help="About how large, in pixels.")] = 128,
+    per_class: Annotated[int, typer.Option(min=4, max=10_000, help="Images a class.")] = 160,
+    size_px: Annotated[
+        int, typer.Option(min=32, max=4096, help="About how large, in pixels.")
+    ] = 128,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:

@@ -20,13 +20,16 @@ def _set_json(value: bool) -> bool:
 
 def _check_output(param: typer.CallbackParam, path: Path | None) -> Path | None:
     """Refuse at once what the result could not be written to after minutes of work."""
-    from pipeline.contract.files import check_output_file
+    from pipeline.cli.streams import is_standard_stream
+    from pipeline.contract.files import NotAFile, check_output_file
     from pipeline.errors import BadInput, reason_of
 
     if path is None:
         return None
     try:
         check_output_file(path)
+        if is_standard_stream(path):
+            raise NotAFile(None, "this command's own standard output or standard error", str(path))
     except OSError as error:
         raise BadInput(
             f"{param.opts[0]} cannot be written there",
@@ -89,7 +92,9 @@ JsonOption = Annotated[
         is_eager=True,
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of every random choice.")
+]
 ToleranceOption = Annotated[
     float,
     typer.Option("--tolerance", min=0.0, max=1.0, help="Largest accepted accuracy difference."),

@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.cli.streams import discard, printable, write
+from pipeline.cli.streams import OutputLost, discard, kept_or_lost, tell, write
+from pipeline.contract.printable import printable
 from pipeline.errors import BadInput, PipelineError
 from pipeline.progress import ProgressEvent, Report, silent
 
@@ -59,8 +60,9 @@ class Output:
             write(sys.stdout, json.dumps(value, indent=2, allow_nan=False) + "\n")
             return
         console = self.console()
-        for part in human:
-            console.print(part)
+        with kept_or_lost(sys.stdout):
+            for part in human:
+                console.print(part)
         write(sys.stdout, "")
 
     def conclude(
@@ -72,13 +74,18 @@ class Output:
             PipelineError: `refused`, after `human` was shown.
             typer.Exit: with its code, after it was shown inside the one JSON object.
         """
-        if refused is None or not self.as_json:
+        if refused is None:
             self.result(value, *human)
-            if refused is not None:
-                raise refused
             return
-        self.result({**value, "error": refused.to_dict()})
-        raise typer.Exit(refused.exit_code)
+        try:
+            self.result({**value, "error": refused.to_dict()} if self.as_json else value, *human)
+        except OutputLost:
+            # A full disk makes nothing of a failed gate.
+            tell(f"refused: {refused}\n")
+            raise typer.Exit(refused.exit_code) from None
+        if self.as_json:
+            raise typer.Exit(refused.exit_code)
+        raise refused
 
     def refusal(self, error: PipelineError) -> None:
         """Show why a command refused: what, where, expected, got, next."""
@@ -90,16 +97,17 @@ class Output:
         # soft_wrap keeps a path or a command in one piece, to be copied.
         console = self.console(stderr=True)
         first, *rest = str(error).split("\n")
-        console.print(Text.assemble(("refused: ", "bold red"), first), soft_wrap=True)
-        for line in rest:
-            console.print(line, soft_wrap=True)
+        with suppress(OutputLost), kept_or_lost(sys.stderr):
+            console.print(Text.assemble(("refused: ", "bold red"), first), soft_wrap=True)
+            for line in rest:
+                console.print(line, soft_wrap=True)
 
     def usage(self, what: str, usage: str, next_step: str) -> None:
         """Show what is wrong with a command line that was not understood."""
         if self.as_json:
             self.refusal(BadInput(what, expected=usage, next_step=next_step))
             return
-        write(sys.stderr, printable(f"Error: {what}\n{usage}\nnext: {next_step}\n"))
+        tell(f"Error: {what}\n{usage}\nnext: {next_step}\n")
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
@@ -163,7 +171,7 @@ class _Lines:
         self._last[event.task] = (now, event.done)
         count = f" {event.done}/{event.total}" if event.total else ""
         detail = f" ({event.detail})" if event.detail else ""
-        write(sys.stderr, printable(f"{event.task}{count}{detail}\n"))
+        tell(f"{event.task}{count}{detail}\n")
 
 
 output = Output()

@@ -28,7 +28,7 @@ def run(
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Override parity.tolerance.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Override seed.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Override seed.")] = None,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     json: JsonOption = False,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TextIO
+
+from pipeline.contract.printable import printable
 
 _NO_READER = frozenset({errno.EPIPE, errno.EBADF})
 
@@ -32,40 +36,51 @@ def open_standard_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def printable(text: str) -> str:
-    r"""Return text that a terminal shows as it is: a control character becomes its escape.
-
-    A file may be called anything: what would colour the terminal, move its cursor or turn the
-    direction of writing is shown as `\x1b` or `\u202e`. Line ends and tabs stay.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        sign if sign in "\n\t" or unicodedata.category(sign)[0] != "C" else _escaped(sign)
-        for sign in text
-    )
+class OutputLost(OSError):
+    """Say that the result of a command could not be written to standard output."""
 
 
-def _escaped(sign: str) -> str:
-    number = ord(sign)
-    if number < 0x100:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+def is_standard_stream(path: Path) -> bool:
+    """Tell whether a path is where standard output or standard error already go."""
+    try:
+        state = path.stat()
+    except OSError:
+        return False
+    return any(os.path.samestat(state, os.fstat(number)) for number in (1, 2))
+
+
+def tell(text: str) -> None:
+    """Write to standard error what a person may want to know; nothing depends on it."""
+    try:
+        write(sys.stderr, printable(text))
+    except OSError:
+        discard(sys.stderr)
 
 
 def write(stream: TextIO, text: str) -> None:
     """Write and flush; a reader that has gone (`| head`) is no failure of the command.
 
     Raises:
-        OSError: anything else, such as a full disk.
+        OutputLost: anything else, such as a full disk.
     """
-    try:
+    with kept_or_lost(stream):
         stream.write(text)
         stream.flush()
+
+
+@contextmanager
+def kept_or_lost(stream: TextIO) -> Iterator[None]:
+    """Discard what a stream does not take inside the block, which changes nothing if none reads.
+
+    Raises:
+        OutputLost: there is no room for it.
+    """
+    try:
+        yield
     except OSError as error:
         discard(stream)
         if error.errno not in _NO_READER:
-            raise
+            raise OutputLost(error.errno, error.strerror) from error
 
 
 def flush_or_discard(stream: TextIO) -> None:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.contract.base import Frozen
+from pipeline.contract.base import Frozen, Number
 from pipeline.contract.labels import Labels
 from pipeline.errors import BadInput
 
-_Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+Probability = Annotated[Number, Field(gt=0.0, lt=1.0)]
 
 
 class Decision(Frozen):
@@ -21,8 +21,8 @@ class Decision(Frozen):
     data of their own: nothing here is a clinical recommendation.
     """
 
-    unsure_below: _Probability | None = None
-    thresholds: dict[str, _Probability] = Field(default_factory=dict)
+    unsure_below: Probability | None = None
+    thresholds: dict[str, Probability] = Field(default_factory=dict)
 
     def check_labels(self, labels: Labels) -> None:
         """Refuse a threshold of a class that the model does not have.

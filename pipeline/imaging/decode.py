@@ -78,6 +78,14 @@ def decode_file(path: Path, contract: ImageContract, sha256: str | None = None) 
     """
     try:
         data = read_regular(path, max_bytes=MAX_IMAGE_BYTES)
+    except FileNotFoundError as error:
+        if sha256 is None:
+            raise BadInput("there is no such image file", where=str(path)) from error
+        raise BadInput(
+            "an image of the dataset is no longer there",
+            where=str(path),
+            next_step="put it back, or run `pipeline data prepare` again where the images are now",
+        ) from error
     except OSError as error:
         raise BadInput(
             "cannot read the image file", where=str(path), got=reason_of(error)

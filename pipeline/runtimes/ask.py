@@ -17,6 +17,7 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
+from pipeline.contract.sealed import is_whole, seal
 from pipeline.errors import BadInput, reason_of
 from pipeline.progress import Report, silent
 from pipeline.runtimes.conventions import PROBE_IMAGES, Chosen, Conventions
@@ -88,8 +89,10 @@ def record(
     key = _key(request, identity, threads, dataset_sha256)
     path = run.recording(request.runtime, request.split, key)
     conventions_path = run.conventions(key)
-    whole = conventions_path.exists() or not request.probe_normalizations
-    if whole and path.exists() and path.with_suffix(".npz").exists():
+    parts = [path, path.with_suffix(".npz")]
+    if request.probe_normalizations:
+        parts.append(conventions_path)
+    if all(is_whole(part, report) for part in parts):
         recording = Recording.load(path)
         if recording.facts.model_sha256 == request.model_sha256:
             return recording, path
@@ -139,6 +142,8 @@ def record(
         # Before the recording: one that is found has its conventions beside it.
         _conventions(request, answers, recording).save(conventions_path)
     recording.save(path)
+    for part in parts:
+        seal(part)
     return recording, path
 
 

@@ -214,6 +214,7 @@ def _subgraph_problems(model: Model, subgraph: Any) -> Iterator[str]:
         if tensor.externalBuffer:
             yield f"tensor {text(tensor.name)!r} keeps its values in another file"
         yield from _size_problem(model, tensor)
+        yield from _scale_problem(tensor)
     for name, listed in (("inputs", subgraph.inputs), ("outputs", subgraph.outputs)):
         if any(not 0 <= i < count for i in _indices(listed)):
             yield f"the graph's {name} name a tensor that does not exist"
@@ -235,6 +236,16 @@ def _size_problem(model: Model, tensor: Any) -> Iterator[str]:
     needed = (math.prod(shape_of(tensor)) * bits + 7) // 8
     if stored != needed:
         yield f"tensor {text(tensor.name)!r} needs {needed} bytes and has {stored}"
+
+
+def _scale_problem(tensor: Any) -> Iterator[str]:
+    """Find a scale that native kernels would divide by zero with, which ends the process."""
+    found = tensor.quantization
+    scales = () if found is None or found.scale is None else found.scale
+    for scale in scales:
+        if not (math.isfinite(scale) and scale > 0):
+            yield f"tensor {text(tensor.name)!r} has the scale {float(scale):g}"
+            return
 
 
 def _indices(values: Any) -> list[int]:

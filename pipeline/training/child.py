@@ -67,7 +67,7 @@ class _Training:
         self.image: ImageContract = self.request.image
         self.dataset = DatasetManifest.load(job.dataset)
         self.report = report
-        self.journal = Journal(job.state, job.inputs_sha256)
+        self.journal = Journal(job.state, job.inputs_sha256, report)
         self.classes = len(self.dataset.labels)
         keras.utils.set_random_seed(self.request.seed)
 

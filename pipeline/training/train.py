@@ -158,7 +158,7 @@ def _difference(manifest: ModelManifest, made_with: dict[str, str]) -> str:
 def _keep_only_logs(state: TrainingState) -> None:
     # Checkpoints and cached features can be large, and the model they led to is published.
     for path in state.folder.iterdir():
-        if path in (state.history, state.tensorboard):
+        if path.name.startswith(state.history.name) or path == state.tensorboard:
             continue
         if path.is_dir():
             shutil.rmtree(path)

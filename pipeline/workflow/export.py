@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.contract.bundle import MANIFEST_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.measured import put_together, set_apart
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Verdict
@@ -83,8 +84,9 @@ def _publish(
         log = run.log(f"goldens-{name}")
         goldens = make_goldens(built.folder, manifest, photos, log=log, report=report)
         manifest = manifest.model_copy(update={"files": {**manifest.files, **goldens}})
-    manifest.save(built.folder / MANIFEST_FILE)
-    verdict.save(built.folder / VERDICT_FILE)
+    saved, judged = set_apart(manifest, verdict)
+    saved.save(built.folder / MANIFEST_FILE)
+    judged.save(built.folder / VERDICT_FILE)
     target = run.bundle(name) if verdict.passed else run.rejected(name)
     publish_dir(built.folder, target)
     advice = None if verdict.passed else recommendation(run, job.recipe, job.source.sha256)
@@ -102,4 +104,4 @@ def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported
         return None
     if not verdict.passed or verdict.inputs != {**inputs, "gates": str(GATE_REVISION)}:
         return None
-    return Exported(recipe, folder, True, True, verdict, manifest)
+    return Exported(recipe, folder, True, True, verdict, put_together(manifest, verdict))

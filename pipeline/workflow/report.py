@@ -14,12 +14,15 @@ from pipeline.contract.bundle import VERDICT_FILE, load_bundle
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.files import MAX_TABLE_BYTES, resolved, write_text_atomic
 from pipeline.contract.manifest import ModelManifest
+from pipeline.contract.measured import put_together
 from pipeline.contract.run import RunDir
+from pipeline.contract.sealed import is_whole
 from pipeline.contract.text_file import read_text
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput, EnvironmentProblem, PipelineError, reason_of
 from pipeline.metrics import Metrics, load_metrics
 from pipeline.parity.align import align
+from pipeline.progress import silent
 from pipeline.report.html import render_html
 from pipeline.report.run_report import BundleResult, RunReport, TrueClassPoints, Unreadable
 from pipeline.report.verdict_figures import figures_of
@@ -127,7 +130,7 @@ def _bundle(
     return BundleResult(
         name=folder.name,
         verdict=verdict,
-        manifest=manifest,
+        manifest=put_together(manifest, verdict),
         published=str(folder) if published else None,
         rejected=None if published else str(folder),
         points=reader.read(lambda: _points(verdict, recordings), folder),
@@ -151,5 +154,7 @@ def _points(verdict: Verdict, recordings: dict[str, Path]) -> TrueClassPoints | 
 def _history(path: Path) -> list[dict[str, float | str]]:
     if not path.is_file():
         return []
+    if path.with_name(f"{path.name}.sha256").exists() and not is_whole(path, silent):
+        raise BadInput("the table of epochs was damaged", where=str(path))
     text = read_text(path, "table of epochs", max_bytes=MAX_TABLE_BYTES)
     return [{**row} for row in csv.DictReader(io.StringIO(text, newline=""))]

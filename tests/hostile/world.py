@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +50,29 @@ def make_world(folder: Path) -> None:
         '[data]\nsource = "images"\n[train]\nweights = "none"\nsize_px = 32\nwidth = 0.35\n',
         encoding="utf-8",
     )
-    (folder / "project").mkdir()
+    gradle = folder / "project" / "gradle"
+    gradle.mkdir(parents=True)
+    (gradle / "libs.versions.toml").write_text(
+        '[versions]\ntflite-checked = "2.16.1"\n', encoding="utf-8"
+    )
+    isic = folder / "isic"
+    (isic / "ISIC_2019_Training_Input").mkdir(parents=True)
+    names = [f"ISIC_{i}" for i in range(8)]
+    for i, name in enumerate(names):
+        source = folder / "images" / "A" / f"{i}.jpg"
+        shutil.copyfile(source, isic / "ISIC_2019_Training_Input" / f"{name}.jpg")
+    (isic / "ISIC_2019_Training_GroundTruth.csv").write_text(
+        "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC\n"
+        + "".join(f"{n},{i % 2}.0,{1 - i % 2}.0,0,0,0,0,0,0\n" for i, n in enumerate(names)),
+        encoding="utf-8",
+    )
+    (isic / "ISIC_2019_Training_Metadata.csv").write_text(
+        "image,lesion_id\n" + "".join(f"{n},L{i}\n" for i, n in enumerate(names)),
+        encoding="utf-8",
+    )
+    run = RunDir(folder / "run")
+    shutil.copytree(folder / "bundle", run.bundle("int8-uint8"))
+    shutil.copytree(folder / "recordings", run.recordings)
 
 
 @dataclass(frozen=True)
@@ -72,116 +92,3 @@ class Place:
             if name == "run":
                 self["dataset"]
         return target
-
-
-Spoil = Callable[[Path], None]
-
-
-def _gone(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-
-def missing(path: Path) -> None:
-    _gone(path)
-
-
-def folder(path: Path) -> None:
-    _gone(path)
-    path.mkdir()
-
-
-def pipe(path: Path) -> None:
-    _gone(path)
-    os.mkfifo(path)
-
-
-def unix_socket(path: Path) -> None:
-    _gone(path)
-    # A socket's name may have 108 bytes, an absolute path here has more.
-    before = Path.cwd()
-    os.chdir(path.parent)
-    try:
-        with socket.socket(socket.AF_UNIX) as end:
-            end.bind(path.name)
-    finally:
-        os.chdir(before)
-
-
-def zero_device(path: Path) -> None:
-    _gone(path)
-    path.symlink_to("/dev/zero")
-
-
-def full_device(path: Path) -> None:
-    _gone(path)
-    path.symlink_to("/dev/full")
-
-
-def random_device(path: Path) -> None:
-    _gone(path)
-    path.symlink_to("/dev/urandom")
-
-
-def loop(path: Path) -> None:
-    _gone(path)
-    path.symlink_to(path.name)
-
-
-def dangling(path: Path) -> None:
-    _gone(path)
-    path.symlink_to("nowhere")
-
-
-def empty(path: Path) -> None:
-    _gone(path)
-    path.write_bytes(b"")
-
-
-def noise(path: Path) -> None:
-    _gone(path)
-    path.write_bytes(np.random.default_rng(7).bytes(5000))
-
-
-def terabyte(path: Path) -> None:
-    _gone(path)
-    with path.open("wb") as stream:
-        stream.truncate(2**40)
-
-
-def zeros(path: Path) -> None:
-    _gone(path)
-    path.write_bytes(bytes(4096))
-
-
-def utf16(path: Path) -> None:
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else "x = 1\n"
-    _gone(path)
-    path.write_bytes(text.encode("utf-16"))
-
-
-def latin1(path: Path) -> None:
-    _gone(path)
-    path.write_bytes("größe = 1\nmélanome,1\n".encode("latin-1"))
-
-
-def nul(path: Path) -> None:
-    data = path.read_bytes() if path.is_file() else b"x = 1\n"
-    _gone(path)
-    path.write_bytes(data[: len(data) // 2] + b"\0" + data[len(data) // 2 :])
-
-
-def half(path: Path) -> None:
-    data = path.read_bytes() if path.is_file() else b"x = 1\n" * 9
-    _gone(path)
-    path.write_bytes(data[: len(data) // 2])
-
-
-SPECIAL: tuple[Spoil, ...] = (pipe, unix_socket, zero_device, full_device, random_device, loop)
-ABSENT: tuple[Spoil, ...] = (missing, dangling)
-SHAPES: tuple[Spoil, ...] = (folder, terabyte)
-CONTENT: tuple[Spoil, ...] = (empty, noise, zeros, utf16, latin1, nul, half)
-ALL = (*SPECIAL, *ABSENT, *SHAPES, *CONTENT)
