@@ -16,6 +16,7 @@ from tests.hostile.world import Place
 _CODES = (0, 1, 2, 3, 4)
 _HALF_WRITTEN = re.compile(r"^\.(tmp|staging|replaced)-|\.unfinished$")
 _MAY_STAY = re.compile(r"(^|/)(\.lock|logs(/.*)?|logs)$")
+_DEVICES = tuple(Path("/dev", name) for name in ("null", "full", "zero", "urandom"))
 _LONGEST = 4000
 _TIMEOUT_S = 12.0
 
@@ -65,6 +66,7 @@ def run_case(case: Case, warm: Warm, world: Path, root: Path) -> Outcome:
     what = _refusal(ended, problems, wants_json=wants_json)
     _check_words(ended, problems)
     _check_left(ended, before, _listing(root), problems)
+    problems += [f"{device} was replaced" for device in _DEVICES if not device.is_char_device()]
     return Outcome(ended.code, what, tuple(problems), ended.seconds)
 
 

@@ -117,7 +117,7 @@ def test_what_is_no_tflite_file_is_refused_in_words(
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.tflite", tmp_path):
-        with pytest.raises(BadInput, match="cannot read|no .tflite file here"):
+        with pytest.raises(BadInput, match=r"cannot read|no \.tflite file here"):
             inspect_file(path)
 
 
