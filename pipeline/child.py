@@ -7,21 +7,32 @@ in a child: a request goes in as JSON, events come back over a pipe, a result fi
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
+import signal
 import sys
-import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_json
-from pipeline.errors import EnvironmentProblem, PipelineError, from_dict
+from pipeline.contract.temporary import temporary_folder
+from pipeline.errors import (
+    BadInput,
+    EnvironmentProblem,
+    PipelineError,
+    environment_problem,
+    from_dict,
+)
 from pipeline.process import (
+    EndedBySignal,
     Log,
     check_ended_well,
     open_log,
@@ -36,6 +47,26 @@ A = TypeVar("A", bound=Frozen)
 
 # A child that raised a PipelineError exits with this, so it is never mistaken for a crash.
 _REFUSED = 64
+# As the command itself: EX_SOFTWARE of sysexits.h.
+_BUG = 70
+_SAID_CHARS = 500
+# A child that cannot write its result says why by its exit code: this and the number of the error.
+_NOT_WRITTEN = 128
+# What native code dies of by itself; the others come from outside.
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL})
+# What native libraries say of the machine, in errors that are no OSError or carry no number.
+_MACHINE_WORDS = {
+    os.strerror(number): number for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS)
+}
+
+
+class ChildBug(Exception):
+    """Carry what a child failed with unexpectedly: a bug, as it would be in this process."""
+
+    def __init__(self, name: str, said: str, step: str, traceback: str) -> None:
+        super().__init__(f"{said} (in the step {step!r})" if said else f"in the step {step!r}")
+        self.bug_name = name
+        self.add_note(traceback)
 
 
 def ask_child(
@@ -47,6 +78,7 @@ def ask_child(
     env: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
     log: Path | None = None,
+    blamed: Path | None = None,
 ) -> A:
     """Call `module:function` with a typed request in a new process and return its typed answer.
 
@@ -55,32 +87,77 @@ def ask_child(
     hash of this request. Its standard output and standard error go to `log`. Without one they go
     to a temporary file, which stays where an error names it.
 
+    Args:
+        target: module and function.
+        request: what it takes.
+        answer: the type of what it returns.
+        report: receives its progress.
+        env: what is set in its environment besides this process's.
+        timeout_s: seconds after which it is ended.
+        log: receives what it prints.
+        blamed: a file of the user's that native code reads; where the child crashes on it twice
+            the file is at fault.
+
     Raises:
         PipelineError: whatever the function itself refused with.
-        EnvironmentProblem: a signal, a timeout, a crash, a missing or foreign result, or an
-            answer of another form.
+        BadInput: the child crashed twice, with the same signal, on the file to be blamed.
+        EnvironmentProblem: a signal, a timeout, a missing or foreign result, or an answer of
+            another form; or the machine refused the function something.
+        ChildBug: anything else was raised in the child.
     """
-    name = target.partition(":")[2]
+    try:
+        return _ask(target, request, answer, report, env, timeout_s, log)
+    except EndedBySignal as first:
+        if blamed is None or first.number not in _CRASHES:
+            raise
+        try:
+            return _ask(target, request, answer, report, env, timeout_s, log)
+        except EndedBySignal as second:
+            if second.number != first.number:
+                raise
+            raise BadInput(
+                "native code crashes on this file, each time it is read",
+                where=str(blamed),
+                got=f"{signal.Signals(second.number).name}, twice; see the log {second.where}",
+                next_step="export or copy the file again; if it is whole, report it as a bug",
+            ) from second
+
+
+def _ask(
+    target: str,
+    request: Frozen,
+    answer: type[A],
+    report: Report,
+    env: Mapping[str, str] | None,
+    timeout_s: float | None,
+    log: Path | None,
+) -> A:
+    name = step_name(target)
     asked = request.model_dump(mode="json")
-    with (
-        tempfile.TemporaryDirectory(prefix="pipeline-child-") as folder,
-        open_log(log, name) as child_log,
-    ):
-        work = Path(folder)
+    with temporary_folder("child") as work, open_log(log, name) as child_log:
+        own_temporary = work / "tmp"
+        own_temporary.mkdir()
+        folder = str(work)
         (work / "request.json").write_text(json.dumps(asked), encoding="utf-8")
         # -P: a json.py or a pipeline/ in the working folder must not stand in for ours.
         command = [sys.executable, "-P", "-m", "pipeline.child", target, folder, str(os.getpid())]
         code = run_process(
-            target,
+            name,
             command,
             child_log,
             _read_event,
             report=report,
-            env=_environment(env or {}),
+            # What native code leaves in its temporary folder goes with ours.
+            env=_environment({"TMPDIR": str(own_temporary), **(env or {})}),
             timeout_s=timeout_s,
         )
-        result = _result(target, work, code, sha256_json(asked), child_log)
-        return read_answer(target, result, answer, child_log)
+        result = _result(name, work, code, sha256_json(asked), child_log)
+        return read_answer(name, result, answer, child_log)
+
+
+def step_name(target: str) -> str:
+    """Return what errors and logs call the step that a child's function does."""
+    return target.partition(":")[2].removesuffix("_child").replace("_", " ")
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -98,14 +175,22 @@ def _read_event(line: str) -> ProgressEvent:
     return ProgressEvent(task, done, total, detail)
 
 
-def _result(target: str, work: Path, code: int, asked: str, log: Log) -> dict[str, Any]:
+def _result(name: str, work: Path, code: int, asked: str, log: Log) -> dict[str, Any]:
     answer = read_result(work / "result.json")
     if code == _REFUSED and "error" in answer:
         raise from_dict(answer["error"])
-    check_ended_well(target, code, log)
+    if code == _BUG and "bug" in answer:
+        bug = ChildBug(**answer["bug"])
+        bug.add_note(f"its log:\n{log.tail()}")
+        raise bug
+    if code > _NOT_WRITTEN:
+        problem = environment_problem(OSError(code - _NOT_WRITTEN, name, log.path.parent))
+        if problem is not None:
+            raise problem
+    check_ended_well(name, code, log)
     if answer.get("request_sha256") != asked or not isinstance(answer.get("result"), dict):
         raise EnvironmentProblem(
-            f"{target} ended well but left no result for this request",
+            f"the process of the step {name!r} ended well but left no result for this request",
             where=str(log.path),
             got=log.tail(),
         )
@@ -154,10 +239,44 @@ def _main(target: str, folder: str, parent: int) -> int:
         except PipelineError as error:
             answer["error"] = error.to_dict()
             code = _REFUSED
+        except Exception as error:
+            code = _explain(error, step_name(target), answer)
+            # A full disk takes no log either; the answer has it all.
+            with suppress(OSError):
+                traceback.print_exc()
     temporary = work / "result.tmp"
-    temporary.write_text(json.dumps(answer), encoding="utf-8")
-    temporary.replace(work / "result.json")
+    try:
+        temporary.write_text(json.dumps(answer), encoding="utf-8")
+        temporary.replace(work / "result.json")
+    except OSError as error:
+        return _NOT_WRITTEN + (error.errno or errno.EIO)
     return code
+
+
+def _explain(error: Exception, step: str, answer: dict[str, Any]) -> int:
+    """Say in the answer whether the machine refused or this is a bug; return the exit code."""
+    problem = _machine_problem(error)
+    if problem is not None:
+        answer["error"] = problem.to_dict()
+        return _REFUSED
+    answer["bug"] = {
+        "name": type(error).__name__,
+        "said": " ".join(str(error).split())[:_SAID_CHARS],
+        "step": step,
+        "traceback": "in the child process:\n" + "".join(traceback.format_exception(error)),
+    }
+    return _BUG
+
+
+def _machine_problem(error: Exception) -> PipelineError | None:
+    if isinstance(error, MemoryError):
+        return EnvironmentProblem("out of memory", got=str(error) or None)
+    if isinstance(error, OSError) and (problem := environment_problem(error)) is not None:
+        return problem
+    for words, number in _MACHINE_WORDS.items():
+        if words in str(error):
+            return environment_problem(OSError(number, words))
+    return None
 
 
 if __name__ == "__main__":

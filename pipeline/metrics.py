@@ -9,7 +9,8 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
-from pipeline.errors import BadInput
+from pipeline.contract.files import MAX_JSON_BYTES, read_regular
+from pipeline.errors import BadInput, reason_of
 
 Truth = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
@@ -64,10 +65,10 @@ def load_metrics(path: Path) -> dict[str, Metrics]:
         BadInput: the file is missing, or not what training writes.
     """
     try:
-        return _BY_SPLIT.validate_json(path.read_bytes())
+        return _BY_SPLIT.validate_json(read_regular(path, max_bytes=MAX_JSON_BYTES))
     except OSError as error:
         raise BadInput(
-            "cannot read the model's figures", where=str(path), got=str(error)
+            "cannot read the model's figures", where=str(path), got=reason_of(error)
         ) from error
     except ValidationError as error:
         raise BadInput(

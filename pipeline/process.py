@@ -7,10 +7,8 @@ standard error, goes to the log.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +20,8 @@ from typing import IO, Any, TypeVar
 from pydantic import ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.files import check_output_file
+from pipeline.contract.temporary import temporary_folder
 from pipeline.errors import EnvironmentProblem
 from pipeline.progress import ProgressEvent, Report, silenced_by_failure, silent
 
@@ -34,22 +34,37 @@ _LOG_TAIL_CHARS = 1500
 _READER_END_S = 5.0
 
 
+class EndedBySignal(EnvironmentProblem):
+    """Say that a signal ended a program; `number` is which."""
+
+    number: int = 0
+
+
 @dataclass
 class Log:
-    """Hold where a program's output goes; with `keep` it stays although all went well."""
+    """Hold where a program's output goes; with `keep` it stays although all went well.
+
+    `path` is what errors name; until the end a log that may go is at `written`.
+    """
 
     path: Path
     keep: bool = False
+    written: Path | None = None
+
+    @property
+    def file(self) -> Path:
+        """Return the file that is written now."""
+        return self.written or self.path
 
     def add(self, text: str) -> None:
         """Append text of ours to what the program wrote."""
-        with self.path.open("a", encoding="utf-8") as stream:
+        with self.file.open("a", encoding="utf-8") as stream:
             stream.write(text)
 
     def tail(self) -> str:
         """Return the last of it, or say that there is nothing."""
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace").strip()
+            text = self.file.read_text(encoding="utf-8", errors="replace").strip()
         except OSError as error:
             return f"no log: {error}"
         return text[-_LOG_TAIL_CHARS:] or "nothing was logged"
@@ -62,21 +77,24 @@ def open_log(path: Path | None, name: str) -> Iterator[Log]:
     A temporary log is removed at the end, unless an error names it or something asked to keep it.
     """
     if path is not None:
+        check_output_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
         yield Log(path)
         return
-    handle, temporary = tempfile.mkstemp(prefix=f"pipeline-{name}-", suffix=".log")
-    os.close(handle)
-    log = Log(Path(temporary))
-    try:
-        yield log
-    except EnvironmentProblem as error:
-        log.keep |= error.where == temporary
-        raise
-    finally:
-        if not log.keep:
-            log.path.unlink(missing_ok=True)
+    with temporary_folder("log") as folder:
+        called = folder.name.replace("tmp-log", name.replace(" ", "-"))
+        kept = folder.with_name(f"{called}.log")
+        log = Log(kept, written=folder / "log")
+        log.file.write_bytes(b"")
+        try:
+            yield log
+        except EnvironmentProblem as error:
+            log.keep |= error.where == str(kept)
+            raise
+        finally:
+            if log.keep:
+                log.file.replace(kept)
 
 
 def run_process(
@@ -107,7 +125,7 @@ def run_process(
         FileNotFoundError: there is no such program.
         EnvironmentProblem: it took longer than `timeout_s`.
     """
-    with log.path.open("ab") as stream:
+    with log.file.open("ab") as stream:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -124,7 +142,7 @@ def run_process(
         return process.wait(timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise EnvironmentProblem(
-            f"{name} took longer than {timeout_s:g} s", where=str(log.path)
+            f"the step {name!r} took longer than {timeout_s:g} s", where=str(log.path)
         ) from error
     finally:
         if process.poll() is None:
@@ -141,15 +159,20 @@ def check_ended_well(name: str, code: int, log: Log) -> None:
         EnvironmentProblem: it was ended by a signal, which is named, or has another exit code.
     """
     if code < 0:
-        raise EnvironmentProblem(
-            f"{name} was ended by {signal.Signals(-code).name}",
+        error = EndedBySignal(
+            f"the process of the step {name!r} was ended by {signal.Signals(-code).name}",
             where=str(log.path),
             got=log.tail(),
             next_step="check free memory (SIGKILL is often the out-of-memory killer), then rerun",
         )
+        error.number = -code
+        raise error
     if code != 0:
         raise EnvironmentProblem(
-            f"{name} stopped with exit code {code}", where=str(log.path), got=log.tail()
+            f"the process of the step {name!r} ended with exit code {code}",
+            where=str(log.path),
+            got=log.tail(),
+            next_step="read the log, then run the same command again",
         )
 
 
@@ -173,7 +196,7 @@ def read_answer(name: str, value: Any, form: type[A], log: Log) -> A:
         return form.model_validate(value)
     except ValidationError as error:
         raise EnvironmentProblem(
-            f"{name} left an answer of another form",
+            f"the process of the step {name!r} left an answer of another form",
             where=str(log.path),
             expected=form.__name__,
             got=first_problem(error),

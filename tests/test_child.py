@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,15 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.child import ask_child
+from pipeline.child import ChildBug, ask_child
 from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_json
-from pipeline.errors import BadInput, EnvironmentProblem, GateFailed
+from pipeline.contract.temporary import temporary_folder
+from pipeline.errors import BadInput, EnvironmentProblem, GateFailed, environment_problem
 from pipeline.progress import ProgressEvent, Report
 from tests.platforms import needs_proc
 
@@ -70,6 +73,18 @@ def refuse_gate(request: Nothing, report: Report) -> Nothing:
 
 def crash(request: Nothing, report: Report) -> Nothing:
     raise ZeroDivisionError("a bug in the child")
+
+
+def refused_by_the_machine(request: Number, report: Report) -> Nothing:
+    raise OSError(request.number, "refused by the test", "a/file")
+
+
+def full_disk_in_native_code(request: Nothing, report: Report) -> Nothing:
+    raise RuntimeError("Can't write data (file write failed: No space left on device)")
+
+
+def litter(request: Nothing, report: Report) -> Spelled:
+    return Spelled(spelled=tempfile.mkdtemp())
 
 
 def die(request: Number, report: Report) -> Nothing:
@@ -186,13 +201,72 @@ def test_a_refusal_passes_through_whole() -> None:
         ask_child(f"{HERE}:refuse_gate", Nothing(), Nothing)
 
 
-def test_a_bug_in_the_child_shows_its_traceback() -> None:
-    with pytest.raises(EnvironmentProblem, match="exit code 1") as caught:
+def test_a_bug_in_the_child_is_a_bug_and_carries_its_traceback() -> None:
+    with pytest.raises(ChildBug, match="a bug in the child") as caught:
         ask_child(f"{HERE}:crash", Nothing(), Nothing)
-    assert "ZeroDivisionError: a bug in the child" in str(caught.value.got)
-    # The log that the error names outlives the call.
-    assert "ZeroDivisionError" in Path(str(caught.value.where)).read_text()
-    assert caught.value.exit_code == 3
+    assert caught.value.bug_name == "ZeroDivisionError"
+    text = "".join(traceback.format_exception(caught.value))
+    assert 'raise ZeroDivisionError("a bug in the child")' in text
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES])
+def test_what_the_machine_refuses_a_child_is_named_as_in_the_parent(number: int) -> None:
+    expected = environment_problem(OSError(number, "refused by the test", "a/file"))
+    assert expected is not None
+    with pytest.raises(EnvironmentProblem) as caught:
+        ask_child(f"{HERE}:refused_by_the_machine", Number(number=number), Nothing)
+    assert caught.value.to_dict() == expected.to_dict()
+
+
+def test_a_full_disk_is_known_where_a_native_library_tells_of_it() -> None:
+    with pytest.raises(EnvironmentProblem, match="the disk is full"):
+        ask_child(f"{HERE}:full_disk_in_native_code", Nothing(), Nothing)
+
+
+def test_a_file_on_which_native_code_crashes_twice_is_at_fault(tmp_path: Path) -> None:
+    file = tmp_path / "model.tflite"
+    with pytest.raises(BadInput, match="crashes on this file") as caught:
+        ask_child(
+            f"{HERE}:die",
+            Number(number=int(signal.SIGFPE)),
+            Nothing,
+            blamed=file,
+            log=tmp_path / "log",
+        )
+    assert caught.value.where == str(file)
+    assert "SIGFPE, twice" in str(caught.value.got)
+    # What came from outside says nothing about the file.
+    with pytest.raises(EnvironmentProblem, match="SIGKILL"):
+        ask_child(f"{HERE}:die", Number(number=int(signal.SIGKILL)), Nothing, blamed=file)
+
+
+def test_what_native_code_leaves_in_its_temporary_folder_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = ask_child(f"{HERE}:litter", Nothing(), Spelled)
+    assert Path(seen.spelled).is_relative_to(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_killed_processes_are_removed_by_the_next_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder("alive") as alive:
+        dead = tmp_path / "pipeline-tmp-dead"
+        dead.mkdir()
+        (dead / ".owner").touch()
+        (dead / "large.bin").write_bytes(b"x")
+        theirs = tmp_path / "pipeline-tmp-theirs"
+        theirs.mkdir()
+        (theirs / "kept.txt").write_text("not ours")
+        (tmp_path / "pipeline-tmp-link").symlink_to(theirs)
+        with temporary_folder("next"):
+            assert not dead.exists()
+            assert alive.is_dir()
+        assert (theirs / "kept.txt").exists()
+    assert not alive.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
@@ -211,9 +285,9 @@ def test_exit_code_zero_without_the_result_of_this_request_is_no_success(functio
 
 @pytest.mark.parametrize("function", ["answer_untyped", "ask_untyped"])
 def test_a_function_that_names_no_types_is_a_bug(function: str) -> None:
-    with pytest.raises(EnvironmentProblem, match="exit code 1") as caught:
+    with pytest.raises(ChildBug) as caught:
         ask_child(f"{HERE}:{function}", Number(number=1), Nothing)
-    assert "TypeError" in str(caught.value.got)
+    assert caught.value.bug_name == "TypeError"
 
 
 def test_a_result_with_another_exit_code_is_no_success() -> None:
@@ -289,7 +363,7 @@ def _wait_for(condition: Any, seconds: float = 30) -> None:
 
 def test_an_answer_of_another_form_names_the_child_and_a_log_that_stays(tmp_path: Path) -> None:
     log = tmp_path / "child.log"
-    with pytest.raises(EnvironmentProblem, match="test_child:double left an answer") as refused:
+    with pytest.raises(EnvironmentProblem, match="'double' left an answer") as refused:
         ask_child(f"{HERE}:double", Number(number=21), Spelled, log=log)
     assert (refused.value.expected, refused.value.where) == ("Spelled", str(log))
     with pytest.raises(EnvironmentProblem) as refused:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.contract.text_file import read_toml
+from pipeline.errors import BadInput, EnvironmentProblem, reason_of
+from pipeline.tflite.runtime_versions import check_version
 
 _LOCK_FILE = ".lock"
 _VERSIONS = Path("gradle") / "libs.versions.toml"
@@ -34,7 +35,8 @@ class AndroidProject:
         """
         path = self.root / _VERSIONS
         try:
-            promised = tomllib.loads(path.read_text(encoding="utf-8"))["versions"][_PROMISED]
+            promised = read_toml(path, "version catalogue")["versions"][_PROMISED]
+            check_version(promised)
         except FileNotFoundError as error:
             raise BadInput(
                 "this folder is not the Android project",
@@ -42,12 +44,12 @@ class AndroidProject:
                 expected=f"a folder with {_VERSIONS}",
                 next_step="give it with --project DIR",
             ) from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        except (OSError, BadInput, KeyError, TypeError, AttributeError) as error:
             raise BadInput(
                 "the version catalogue of the Android project cannot be read",
                 where=str(path),
                 expected=f"[versions] with {_PROMISED}",
-                got=repr(error),
+                got=_why(error),
             ) from error
         return str(promised)
 
@@ -74,3 +76,9 @@ class AndroidProject:
             yield
         finally:
             lock.release()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, BadInput):
+        return error.what if error.got is None else f"{error.what}: {error.got}"
+    return reason_of(error) if isinstance(error, OSError) else f"no entry {error}"

@@ -18,8 +18,9 @@ from pipeline.classifier.keras_archive import read_keras_archive
 from pipeline.classifier.layers import Layer, last_layer, leaves, numbers, read_layers
 from pipeline.classifier.saved_model import inspect_saved_model
 from pipeline.classifier.scaling import AUGMENTATION, IMAGE_OPERATIONS, Scaling, read_scaling
+from pipeline.contract.files import MAX_WEIGHTS_BYTES, open_regular
 from pipeline.contract.normalization import NormalizationName
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 
 # What may follow a softmax without changing what the numbers mean.
 PASSED = frozenset({"Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Cast"})
@@ -64,10 +65,10 @@ def model_kind(path: Path) -> ModelKind:
             "no model in this folder", where=where, expected="saved_model.pb", got=_listing(path)
         )
     try:
-        with path.open("rb") as stream:
+        with open_regular(path, max_bytes=MAX_WEIGHTS_BYTES) as stream:
             start = stream.read(8)
     except OSError as error:
-        raise BadInput("there is no Keras model here", where=where, got=str(error)) from error
+        raise BadInput("there is no Keras model here", where=where, got=reason_of(error)) from error
     if start.startswith(b"PK"):
         return ModelKind.keras
     if start == b"\x89HDF\r\n\x1a\n":

@@ -15,7 +15,7 @@ from pipeline.classifier.safe_config import (
     check_config,
     parse_config,
 )
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 
 _MAX_RATIO = 200
 _COPY_BYTES = 2**20
@@ -40,16 +40,16 @@ def read_keras_archive(path: Path) -> tuple[dict[str, Any], str]:
             check_config(config, where, legacy=False)
             _check_contents(archive, where)
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise BadInput("no .keras file here", where=where, got=str(error)) from error
+        raise BadInput("no .keras file here", where=where, got=reason_of(error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise BadInput(
             "not a .keras file, or it is damaged or cut short",
             where=where,
             expected="the zip archive that Keras 3's model.save() writes",
-            got=str(error),
+            got=reason_of(error),
         ) from error
     except OSError as error:
-        raise BadInput("cannot read the .keras file", where=where, got=str(error)) from error
+        raise BadInput("cannot read the .keras file", where=where, got=reason_of(error)) from error
     return config, str(metadata.get("keras_version", "unknown"))
 
 
@@ -70,7 +70,7 @@ def _check_contents(archive: zipfile.ZipFile, where: str) -> None:
                     check_hdf5(weights, f"{where}, {WEIGHTS}")
             except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
                 raise BadInput(
-                    "the weights in the .keras file are damaged", where=where, got=str(error)
+                    "the weights in the .keras file are damaged", where=where, got=reason_of(error)
                 ) from error
 
 

@@ -19,6 +19,7 @@ from pipeline.classifier.safe_config import PLAIN_VALUES, objects_of, without_co
 from pipeline.errors import BadInput
 
 # Layers that Keras defines beside the network that uses them.
+_SHOWN_CHARS = 300
 _OF_NETWORKS = {
     "LayerScale": "keras.src.applications.convnext",
     "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
@@ -70,10 +71,18 @@ def _load(source: Path, where: str) -> Any:
         raise BadInput(
             "Keras cannot load the model",
             where=where,
-            got=f"{type(error).__name__}: {error}",
+            got=_why(error),
             next_step=f"this is Keras {keras.version()}; where the model was made, save it as a "
             "SavedModel folder: model.export(FOLDER)",
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """Return what Keras found, without the configuration that it prints around it."""
+    text = str(error)
+    _, marked, inner = text.partition("Exception encountered: ")
+    found = " ".join((inner if marked else text).split())
+    return f"{type(error).__name__}: {found[:_SHOWN_CHARS]}"
 
 
 def _write(path: Path, kind: ModelKind, config: dict[str, Any], out: Path) -> None:

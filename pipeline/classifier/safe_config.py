@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 
 MAX_CONFIG_BYTES = 32 * 2**20
 # Weights that a file may claim, unpacked.
@@ -60,7 +60,7 @@ def parse_config(text: str | bytes, name: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{name} is not JSON", where=where, got=str(error)) from error
+        raise BadInput(f"{name} is not JSON", where=where, got=reason_of(error)) from error
     if not isinstance(value, dict):
         raise BadInput(f"{name} is not a JSON object", where=where)
     return value

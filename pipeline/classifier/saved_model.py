@@ -10,7 +10,8 @@ from pipeline.classifier.facts import ModelFacts, ModelKind, OutputKind
 from pipeline.classifier.safe_config import MAX_TOTAL_BYTES
 from pipeline.classifier.saved_model_format import parse_saved_model
 from pipeline.classifier.saved_model_operators import ALLOWED, OF_SAVER
-from pipeline.errors import BadInput
+from pipeline.contract.files import read_regular
+from pipeline.errors import BadInput, reason_of
 
 SIGNATURE = "serving_default"
 _MAX_GRAPH_BYTES = 2**30
@@ -95,11 +96,15 @@ def _parse(path: Path) -> Any:
     try:
         if file.stat().st_size > _MAX_GRAPH_BYTES:
             raise BadInput("saved_model.pb is far too large", where=str(file))
-        model = parse_saved_model(file.read_bytes())
+        model = parse_saved_model(read_regular(file, max_bytes=_MAX_GRAPH_BYTES))
     except DecodeError as error:
-        raise BadInput("saved_model.pb is damaged", where=str(file), got=str(error)) from error
+        raise BadInput(
+            "saved_model.pb is damaged", where=str(file), got=reason_of(error)
+        ) from error
     except OSError as error:
-        raise BadInput("cannot read saved_model.pb", where=str(file), got=str(error)) from error
+        raise BadInput(
+            "cannot read saved_model.pb", where=str(file), got=reason_of(error)
+        ) from error
     if len(model.meta_graphs) != 1:
         raise BadInput(
             "the SavedModel does not hold one graph",

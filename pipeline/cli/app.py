@@ -26,7 +26,7 @@ from pipeline.cli import (
     train,
     verify,
 )
-from pipeline.cli.output import Boundary
+from pipeline.cli.boundary import Boundary
 
 app = typer.Typer(
     name="pipeline",
@@ -37,6 +37,7 @@ app = typer.Typer(
         "70 a bug in pipeline."
     ),
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     # Help drawn by rich would take a third of its time to import what draws it.
     rich_markup_mode=None,

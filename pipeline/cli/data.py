@@ -70,8 +70,10 @@ def prepare(
 @app.command("synthesize")
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to make.")],
-    per_class: Annotated[int, typer.Option(min=4, help="Images a class.")] = 160,
-    size_px: Annotated[int, typer.Option(min=32, help="About how large, in pixels.")] = 128,
+    per_class: Annotated[int, typer.Option(min=4, max=10_000, help="Images a class.")] = 160,
+    size_px: Annotated[
+        int, typer.Option(min=32, max=4096, help="About how large, in pixels.")
+    ] = 128,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -91,7 +93,7 @@ def synthesize(
 
 def show_dataset(manifest: DatasetManifest, path: Path) -> None:
     """Show how many images of each class are in each split, the critical ones, the findings."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from pipeline.contract.choices import Split
     from pipeline.report.sentences import note
@@ -99,8 +101,8 @@ def show_dataset(manifest: DatasetManifest, path: Path) -> None:
 
     counts = {split: Counter(image.label for image in manifest.of(split)) for split in Split}
     labels = manifest.labels
-    loud = escape(note({"kind": "no_critical_class", "labels": labels.names}))
-    unguarded = f"[bold yellow]{loud}[/]"
+    loud = note({"kind": "no_critical_class", "labels": labels.names})
+    unguarded = Text(loud, "bold yellow")
     findings = [
         f"{finding.kind}: {finding.message}" for finding in (*manifest.skipped, *manifest.findings)
     ]

@@ -15,7 +15,9 @@ _SHOWN = 20
 
 def debug(
     model: Annotated[Path, typer.Argument(help="An int8 bundle or .tflite file.", metavar="FILE")],
-    images: Annotated[int, typer.Option(min=1, help="Training images to compare on.")] = 32,
+    images: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Training images to compare on.")
+    ] = 32,
     all_layers: Annotated[
         bool, typer.Option("--all", help=f"Show every layer, not the weakest {_SHOWN}.")
     ] = False,

@@ -30,7 +30,7 @@ def diagnose(
     made on purpose and compared with what the runtime answered. Exit code 0: no disagreement; 1: a
     mistake is named; 4: none of the known ones.
     """
-    from rich.markup import escape
+    from rich.text import Text
 
     from pipeline.report.diagnosis import conclusion, diagnosis_table, remarks
     from pipeline.workflow.diagnose import diagnose as find
@@ -42,8 +42,8 @@ def diagnose(
     output.result(
         {"diagnosis": found.model_dump(mode="json"), "conclusion": said},
         diagnosis_table(found),
-        *(escape(remark) for remark in remarks(found)),
-        f"[bold]{escape(said)}[/]",
+        *remarks(found),
+        Text(said, "bold"),
     )
     if code := exit_code(found.found):
         raise typer.Exit(code)

@@ -16,7 +16,7 @@ from pipeline.cli.data_source import (
     cache_dir,
     data_source,
 )
-from pipeline.cli.options import JsonOption, options_checked
+from pipeline.cli.options import JsonOption, check_output, options_checked
 from pipeline.cli.output import output
 from pipeline.cli.stated import (
     ChannelsOption,
@@ -68,10 +68,16 @@ def evaluate(
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="Also write every figure as CSV."),
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            callback=check_output,
+            help="Also write every figure as CSV.",
+        ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", callback=check_output, help="Also write a page."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -80,8 +86,6 @@ def evaluate(
     Accuracy, balanced accuracy, recall and precision by class, AUC, calibration error and
     confusion, with 95% intervals, and by age, sex, site and skin type where a table has them.
     """
-    from rich.markup import escape
-
     from pipeline.contract.files import write_text_atomic
     from pipeline.errors import BadInput
     from pipeline.report.evaluation import (
@@ -118,11 +122,11 @@ def evaluate(
     ):
         if path is not None:
             write_text_atomic(path, text(found))
-            written.append(f"written: {escape(str(path))}")
+            written.append(f"written: {path}")
     output.result(
         {"evaluation": found.model_dump(mode="json")},
         *evaluation_tables(found),
-        *map(escape, evaluation_notes(found)),
+        *evaluation_notes(found),
         *written,
         found.notice,
     )

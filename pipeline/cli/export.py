@@ -77,7 +77,8 @@ def export(
         ),
     ] = None,
     representative: Annotated[
-        int | None, typer.Option(min=1, help="Training images that calibrate int8; 200.")
+        int | None,
+        typer.Option(min=1, max=100_000, help="Training images that calibrate int8; 200."),
     ] = None,
     repair: Annotated[
         Repair | None,
@@ -136,7 +137,8 @@ def export(
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Seed of int8's choice of images; 0.")
+        int | None,
+        typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of int8's choice of images; 0."),
     ] = None,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
     json: JsonOption = False,
@@ -147,6 +149,7 @@ def export(
     """
     from pipeline.contract.decision import Decision, parse_thresholds
     from pipeline.contract.run import RunDir
+    from pipeline.tflite.runtime_versions import check_version
     from pipeline.workflow.export import export as export_file
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.report import write_report
@@ -188,6 +191,8 @@ def export(
             logits=logits,
             size=size,
         )
+    # Before any work, which can take minutes.
+    check_version(min_runtime)
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
         if unlabelled is not None:

@@ -18,6 +18,28 @@ def _set_json(value: bool) -> bool:
     return value
 
 
+def check_output(param: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Refuse at once what the result could not be written to after minutes of work."""
+    from pipeline.cli.streams import is_standard_stream
+    from pipeline.contract.files import NotAFile, check_output_file
+    from pipeline.errors import BadInput, reason_of
+
+    if path is None:
+        return None
+    try:
+        check_output_file(path)
+        if is_standard_stream(path):
+            raise NotAFile(None, "this command's own standard output or standard error", str(path))
+    except OSError as error:
+        raise BadInput(
+            f"{param.opts[0]} cannot be written there",
+            where=str(path),
+            expected="the name of a regular file, or of one to be made",
+            got=reason_of(error),
+        ) from error
+    return path
+
+
 def _parse_quantize(value: str) -> Quantize:
     # A plain choice would refuse the name that earlier releases gave float32.
     try:
@@ -70,13 +92,20 @@ JsonOption = Annotated[
         is_eager=True,
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of every random choice.")
+]
 ToleranceOption = Annotated[
     float,
     typer.Option("--tolerance", min=0.0, max=1.0, help="Largest accepted accuracy difference."),
 ]
 JunitOption = Annotated[
-    Path | None, typer.Option("--junit", help="Also write the checks as a JUnit XML file.")
+    Path | None,
+    typer.Option(
+        "--junit",
+        help="Also write the checks as a JUnit XML file.",
+        callback=check_output,
+    ),
 ]
 ImagesOption = Annotated[
     bool,
@@ -90,6 +119,7 @@ MarkdownOption = Annotated[
     typer.Option(
         "--markdown",
         metavar="FILE",
+        callback=check_output,
         help="Also write the checks as Markdown; where GITHUB_STEP_SUMMARY is set, there too.",
     ),
 ]

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.cli.streams import discard, write
-from pipeline.cli.unexpected import show_unexpected
-from pipeline.errors import EnvironmentProblem, PipelineError
+from pipeline.cli.streams import OutputLost, discard, kept_or_lost, tell, write
+from pipeline.contract.printable import printable
+from pipeline.errors import BadInput, PipelineError
 from pipeline.progress import ProgressEvent, Report, silent
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-
-_MACHINE_ERRNOS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file is larger than this process may write",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.ENOTDIR: "a file stands where a folder is needed",
-    errno.EEXIST: "a file stands where a folder is needed",
-    errno.EIO: "the disk reports an error",
-    errno.EMFILE: "too many open files",
-    errno.ENOMEM: "out of memory",
-}
 
 # Seconds between two lines about one task where there is no terminal.
 _SILENCE_S = 15.0
@@ -49,8 +34,12 @@ class Output:
         self.as_json = False
 
     def console(self, *, stderr: bool = False) -> Console:
-        """Return a rich console; rich is loaded only when something is shown."""
+        """Return a rich console; rich is loaded only when something is shown.
+
+        A string is shown as it is, here and in a table: what has a style is a `Text`.
+        """
         from rich.console import Console
+        from rich.segment import Segment
 
         class PatientConsole(Console):
             """Outlive a reader that has gone; rich itself would exit with 1, a failed gate."""
@@ -59,7 +48,11 @@ class Output:
                 self.quiet = True
                 discard(sys.stderr if stderr else sys.stdout)
 
-        return PatientConsole(stderr=stderr, highlight=False)
+            def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+                for text, style, control in super().render(renderable, options):
+                    yield Segment(text if control else printable(text), style, control)
+
+        return PatientConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
 
     def result(self, value: dict[str, Any], *human: RenderableType) -> None:
         """Show the outcome of a command: `value` as JSON, or `human` line by line."""
@@ -67,8 +60,9 @@ class Output:
             write(sys.stdout, json.dumps(value, indent=2, allow_nan=False) + "\n")
             return
         console = self.console()
-        for part in human:
-            console.print(part)
+        with kept_or_lost(sys.stdout):
+            for part in human:
+                console.print(part)
         write(sys.stdout, "")
 
     def conclude(
@@ -80,13 +74,18 @@ class Output:
             PipelineError: `refused`, after `human` was shown.
             typer.Exit: with its code, after it was shown inside the one JSON object.
         """
-        if refused is None or not self.as_json:
+        if refused is None:
             self.result(value, *human)
-            if refused is not None:
-                raise refused
             return
-        self.result({**value, "error": refused.to_dict()})
-        raise typer.Exit(refused.exit_code)
+        try:
+            self.result({**value, "error": refused.to_dict()} if self.as_json else value, *human)
+        except OutputLost:
+            # A full disk makes nothing of a failed gate.
+            tell(f"refused: {refused}\n")
+            raise typer.Exit(refused.exit_code) from None
+        if self.as_json:
+            raise typer.Exit(refused.exit_code)
+        raise refused
 
     def refusal(self, error: PipelineError) -> None:
         """Show why a command refused: what, where, expected, got, next."""
@@ -98,9 +97,17 @@ class Output:
         # soft_wrap keeps a path or a command in one piece, to be copied.
         console = self.console(stderr=True)
         first, *rest = str(error).split("\n")
-        console.print(Text.assemble(("refused: ", "bold red"), first), soft_wrap=True)
-        for line in rest:
-            console.print(Text(line), soft_wrap=True)
+        with suppress(OutputLost), kept_or_lost(sys.stderr):
+            console.print(Text.assemble(("refused: ", "bold red"), first), soft_wrap=True)
+            for line in rest:
+                console.print(line, soft_wrap=True)
+
+    def usage(self, what: str, usage: str, next_step: str) -> None:
+        """Show what is wrong with a command line that was not understood."""
+        if self.as_json:
+            self.refusal(BadInput(what, expected=usage, next_step=next_step))
+            return
+        tell(f"Error: {what}\n{usage}\nnext: {next_step}\n")
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
@@ -164,48 +171,7 @@ class _Lines:
         self._last[event.task] = (now, event.done)
         count = f" {event.done}/{event.total}" if event.total else ""
         detail = f" ({event.detail})" if event.detail else ""
-        write(sys.stderr, f"{event.task}{count}{detail}\n")
+        tell(f"{event.task}{count}{detail}\n")
 
 
 output = Output()
-
-# How a command line ends by design: --help, a wrong option. Typer's own copy of click and click
-# itself name the base of these classes alike.
-_COMMAND_LINE_ENDS: tuple[type[Exception], ...] = (
-    typer.Exit,
-    typer.Abort,
-    *(
-        base
-        for base in typer.BadParameter.__mro__
-        if issubclass(base, Exception) and base.__name__ == "ClickException"
-    ),
-)
-
-
-class Boundary(typer.core.TyperGroup):
-    """Turn refusals into words and exit codes, in the one place that may.
-
-    What the pipeline or the machine refuses is shown as such; anything else is a bug.
-    """
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command."""
-        try:
-            return super().invoke(ctx)
-        except PipelineError as error:
-            refused: PipelineError = error
-        except _COMMAND_LINE_ENDS:
-            raise
-        except MemoryError as error:
-            refused = EnvironmentProblem("out of memory", got=str(error) or None)
-        except Exception as error:
-            if not isinstance(error, OSError) or error.errno not in _MACHINE_ERRNOS:
-                raise typer.Exit(show_unexpected(error, as_json=output.as_json)) from error
-            refused = EnvironmentProblem(
-                _MACHINE_ERRNOS[error.errno],
-                where=str(error.filename) if error.filename else None,
-                got=str(error),
-                next_step="make room or choose another --run-dir, then run the same command again",
-            )
-        output.refusal(refused)
-        raise typer.Exit(refused.exit_code)

@@ -93,7 +93,7 @@ def parity(
     images, a bundle by the reference it carries; what a phone answered to a bundle's goldens
     against the bundle.
     """
-    from rich.markup import escape
+    from rich.text import Text
 
     from pipeline.cli.verdict_files import write_verdicts
     from pipeline.contract.run import RunDir
@@ -167,6 +167,6 @@ def parity(
         {"verdict": verdict.model_dump(mode="json")},
         refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
-        *map(escape, recordings_used(verdict)),
-        *(f"[bold yellow]{escape(note(n))}[/]" for n in verdict.figures.get("notes", [])),
+        *recordings_used(verdict),
+        *(Text(note(n), "bold yellow") for n in verdict.figures.get("notes", [])),
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.cli.output import output
-from pipeline.errors import EnvironmentProblem, GateFailed, PipelineError
+from pipeline.errors import EnvironmentProblem, GateFailed, PipelineError, reason_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,8 +65,10 @@ def _bundle_of(file: Path) -> Path | None:
 
 
 def _is_of_bundle(manifest: Path) -> bool:
+    from pipeline.contract.files import MAX_JSON_BYTES, read_regular
+
     try:
-        value = json.loads(manifest.read_text(encoding="utf-8"))
+        value = json.loads(read_regular(manifest, max_bytes=MAX_JSON_BYTES))
     except (OSError, ValueError):
         # With a model beside it, it was one, and `verify` says what became of it.
         return any(manifest.parent.glob("*.tflite"))
@@ -79,7 +81,7 @@ def _not_committed(bundle: Path) -> PipelineError | None:
     try:
         done = subprocess.run(command, cwd=bundle, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        return EnvironmentProblem("cannot ask git which files it has", got=str(error))
+        return EnvironmentProblem("cannot ask git which files it has", got=reason_of(error))
     committed = set(done.stdout.split("\0"))
     here = (path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
     if missing := sorted(name for name in here if name not in committed):

@@ -37,7 +37,7 @@ def run(
     strict: Annotated[
         bool | None, typer.Option("--strict/--no-strict", help="Override parity.strict.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Override seed.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Override seed.")] = None,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     images: ImagesOption = False,
@@ -47,12 +47,13 @@ def run(
 
     Data, training, export, proof, report; what is finished is found again.
     """
+    from pipeline.contract.files import resolved
     from pipeline.workflow.config import RunConfig
 
     loaded = RunConfig.from_toml(config)
     overrides: dict[tuple[str, ...], dict[str, Any]] = {
         (): {"run_dir": None if run_dir is None else str(run_dir), "seed": seed},
-        ("data",): {"source": None if source is None else str(source.resolve())},
+        ("data",): {"source": None if source is None else str(resolved(source))},
         ("train",): {"weights": weights},
         ("export",): {"quantize": tuple(quantize) if quantize else None},
         ("parity",): {"tolerance": tolerance, "strict": strict},

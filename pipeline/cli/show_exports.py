@@ -51,7 +51,7 @@ def _value(one: Exported) -> dict[str, Any]:
 
 
 def _parts(one: Exported) -> list[RenderableType]:
-    from rich.markup import escape
+    from rich.text import Text
 
     from pipeline.report.sentences import note
     from pipeline.report.terminal import search_table, verdict_table
@@ -59,10 +59,10 @@ def _parts(one: Exported) -> list[RenderableType]:
     search = None if one.manifest is None else search_table(one.manifest, one.recipe.name)
     parts: list[RenderableType] = [] if search is None else [search]
     parts.append(verdict_table(one.verdict, one.recipe.name))
-    parts += [f"[bold yellow]{escape(note(n))}[/]" for n in one.verdict.figures.get("notes", [])]
+    parts += [Text(note(n), "bold yellow") for n in one.verdict.figures.get("notes", [])]
     if one.folder is None:
         parts.append("nothing was built")
     else:
         state = "published" if one.published else "NOT published, kept aside"
-        parts.append(f"{state}: {escape(str(one.folder))}")
+        parts.append(f"{state}: {one.folder}")
     return parts

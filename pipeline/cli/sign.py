@@ -40,8 +40,6 @@ def sign(
     The signature covers every file of the folder and lies in it as model.sig; an earlier one is
     replaced. `pipeline verify --public-key` checks it.
     """
-    from rich.markup import escape
-
     from pipeline.errors import BadInput
     from pipeline.workflow.sign import KeySigner, SigstoreSigner, sign_bundle
 
@@ -53,6 +51,4 @@ def sign(
         )
     signer = SigstoreSigner() if key is None else KeySigner(key, os.environ.get(_PASSPHRASE))
     signature = sign_bundle(bundle, signer)
-    output.result(
-        {"bundle": str(bundle), "signature": str(signature)}, f"signed: {escape(str(signature))}"
-    )
+    output.result({"bundle": str(bundle), "signature": str(signature)}, f"signed: {signature}")

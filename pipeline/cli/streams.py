@@ -1,11 +1,17 @@
-"""Write to standard output and standard error, and outlive readers that go away."""
+"""Write to standard output and standard error: to any reader, in any encoding, and printably."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TextIO
+
+from pipeline.contract.printable import printable
 
 _NO_READER = frozenset({errno.EPIPE, errno.EBADF})
 
@@ -24,21 +30,57 @@ def open_standard_streams() -> None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # What the encoding of a terminal lacks, or a file name that is no UTF-8, ends no command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class OutputLost(OSError):
+    """Say that the result of a command could not be written to standard output."""
+
+
+def is_standard_stream(path: Path) -> bool:
+    """Tell whether a path is where standard output or standard error already go."""
+    try:
+        state = path.stat()
+    except OSError:
+        return False
+    return any(os.path.samestat(state, os.fstat(number)) for number in (1, 2))
+
+
+def tell(text: str) -> None:
+    """Write to standard error what a person may want to know; nothing depends on it."""
+    try:
+        write(sys.stderr, printable(text))
+    except OSError:
+        discard(sys.stderr)
 
 
 def write(stream: TextIO, text: str) -> None:
     """Write and flush; a reader that has gone (`| head`) is no failure of the command.
 
     Raises:
-        OSError: anything else, such as a full disk.
+        OutputLost: anything else, such as a full disk.
     """
-    try:
+    with kept_or_lost(stream):
         stream.write(text)
         stream.flush()
+
+
+@contextmanager
+def kept_or_lost(stream: TextIO) -> Iterator[None]:
+    """Discard what a stream does not take inside the block, which changes nothing if none reads.
+
+    Raises:
+        OutputLost: there is no room for it.
+    """
+    try:
+        yield
     except OSError as error:
         discard(stream)
         if error.errno not in _NO_READER:
-            raise
+            raise OutputLost(error.errno, error.strerror) from error
 
 
 def flush_or_discard(stream: TextIO) -> None:

@@ -34,8 +34,6 @@ def trace(
     The steps: Keras, the float32 file, the recipe with float input and output, the input and output
     type, and each other runtime that recorded the bundle. What was recorded before is found again.
     """
-    from rich.markup import escape
-
     from pipeline.contract.run import RunDir
     from pipeline.report.trace import lost, trace_table
     from pipeline.workflow.trace import trace_bundle
@@ -48,6 +46,6 @@ def trace(
     output.result(
         {**found.model_dump(mode="json"), "lost_at": found.lost_at, "file": str(path)},
         trace_table(found),
-        escape(lost(found)),
-        f"in the report: `pipeline report --run-dir {escape(str(run_dir))}`",
+        lost(found),
+        f"in the report: `pipeline report --run-dir {run_dir}`",
     )

@@ -45,10 +45,14 @@ def train(
         float,
         typer.Option(help="Width multiplier of the backbone's channels; EfficientNet has 1 only."),
     ] = 1.0,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Images a step.")
+    ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Epochs of the longest phase; the recipe's own by default."),
+        typer.Option(
+            min=1, max=100_000, help="Epochs of the longest phase; the recipe's own by default."
+        ),
     ] = None,
     critical: CriticalOption = None,
     seed: SeedOption = 0,

@@ -26,7 +26,8 @@ def show_unexpected(error: Exception, *, as_json: bool) -> int:
     With `as_json` the line is the one JSON object on standard output.
     """
     text = _report(error)
-    what = f"unexpected {type(error).__name__}"
+    # What a child process failed with has a name of its own.
+    what = f"unexpected {getattr(error, 'bug_name', None) or type(error).__name__}"
     said = " ".join(str(error).split())
     try:
         where = str(_write(text))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.contract.files import check_output_file
+
 if TYPE_CHECKING:
     from pipeline.contract.verdict import Verdict
     from pipeline.errors import PipelineError
@@ -28,7 +30,7 @@ def write_verdicts(
         Why one of them could not be written, or None.
     """
     from pipeline.contract.files import write_text_atomic
-    from pipeline.errors import EnvironmentProblem
+    from pipeline.errors import EnvironmentProblem, reason_of
     from pipeline.report.junit import render_junit
     from pipeline.report.markdown import render_markdown
 
@@ -45,7 +47,7 @@ def write_verdicts(
             write(path)
         except OSError as error:
             problem = problem or EnvironmentProblem(
-                "cannot write the verdict", where=str(path), got=str(error)
+                "cannot write the verdict", where=str(path), got=reason_of(error)
             )
     return problem
 
@@ -63,20 +65,16 @@ def report_value(written: ReportResult) -> dict[str, Any]:
 
 def report_lines(written: ReportResult) -> list[str]:
     """Return where a report is and what it leaves out, line by line."""
-    from rich.markup import escape
-
-    lines = [
-        f"left out of the report: {escape(one.where)}: {escape(one.what)}"
-        for one in written.unreadable
-    ]
+    lines = [f"left out of the report: {one.where}: {one.what}" for one in written.unreadable]
     if written.problem is None:
-        lines.append(f"report: {escape(str(written.path))}")
-        lines += [f"report of another model: {escape(str(path))}" for path in written.others]
+        lines.append(f"report: {written.path}")
+        lines += [f"report of another model: {path}" for path in written.others]
     else:
-        lines.append(f"the report is NOT written: {escape(str(written.problem.got))}")
+        lines.append(f"the report is NOT written: {written.problem.got}")
     return lines
 
 
 def _append(path: Path, text: str) -> None:
+    check_output_file(path)
     with path.open("a", encoding="utf-8") as stream:
         stream.write(text)

@@ -9,14 +9,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.contract.base import Frozen
+from pipeline.contract.base import Frozen, Number
 from pipeline.contract.labels import Labels
 from pipeline.errors import BadInput
 
 # The app holds probabilities and limits as float32, and compares them so.
 _FLOAT32 = struct.Struct("f")
 
-_Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+Probability = Annotated[Number, Field(gt=0.0, lt=1.0)]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Decision(Frozen):
     data of their own: nothing here is a clinical recommendation.
     """
 
-    unsure_below: _Probability | None = None
-    thresholds: dict[str, _Probability] = Field(default_factory=dict)
+    unsure_below: Probability | None = None
+    thresholds: dict[str, Probability] = Field(default_factory=dict)
 
     @property
     def states_something(self) -> bool:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.contract.files import MAX_WEIGHTS_BYTES, open_regular
+
 
 def sha256_bytes(data: bytes) -> str:
     """Return the SHA-256 of `data` as 64 lower-case hex digits."""
@@ -17,9 +19,10 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file as 64 lower-case hex digits.
 
     Raises:
+        NotAFile: it is a pipe, a device or a folder, or far too large.
         OSError: the file cannot be read.
     """
-    with path.open("rb") as stream:
+    with open_regular(path, max_bytes=MAX_WEIGHTS_BYTES) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from pipeline.contract.base import first_problem
 from pipeline.contract.labels import Labels
-from pipeline.errors import BadInput
+from pipeline.contract.text_file import read_text
+from pipeline.errors import BadInput, reason_of
 
 _MAX_BYTES = 2**20
 _FORMS = (
@@ -66,27 +67,19 @@ def _is_file(path: Path) -> bool:
 def _read_file(path: Path) -> tuple[str, ...]:
     where = str(path)
     try:
-        data = path.read_bytes()
+        text = read_text(path, "file of labels", max_bytes=_MAX_BYTES)
     except OSError as error:
-        raise BadInput("cannot read the labels", where=where, got=str(error)) from error
-    if len(data) > _MAX_BYTES:
-        raise BadInput("this is no file of labels", where=where, got=f"{len(data)} bytes")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
         raise BadInput(
-            "the file of labels is not UTF-8",
-            where=where,
-            expected=_FORMS,
-            got=f"byte 0x{data[error.start]:02x} at position {error.start}",
-            next_step=f"iconv -f LATIN1 -t UTF-8 {path}, or save it as UTF-8 in your editor",
+            "cannot read the labels", where=where, expected=_FORMS, got=reason_of(error)
         ) from error
     if text.lstrip()[:1] in ("[", "{"):
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise BadInput(
-                "the file of labels is not JSON, though it begins so", where=where, got=str(error)
+                "the file of labels is not JSON, though it begins so",
+                where=where,
+                got=reason_of(error),
             ) from error
         return _from_json(value, where)
     lines = [line.strip() for line in text.splitlines() if line.strip()]

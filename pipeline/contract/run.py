@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import EnvironmentProblem
+from pipeline.contract.files import UNFINISHED
+from pipeline.errors import EnvironmentProblem, PipelineError
 
 _REPLACED = ".replaced-"
 _STAGING = ".staging-"
+# Of a scan: about a thousand images, a few seconds' work.
+_WORTH_KEEPING_BYTES = 500_000
 
 # Names inside a folder that appears whole: the same while it is staged and when it is published.
 KERAS_MODEL_FILE = "model.keras"
@@ -172,6 +175,7 @@ class RunDir:
         """
         from filelock import FileLock, Timeout
 
+        made = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / ".lock", timeout=0)
         try:
@@ -185,13 +189,37 @@ class RunDir:
         try:
             self._recover()
             yield
+        except (PipelineError, OSError):
+            self._remove_what_is_empty(made)
+            raise
         finally:
             lock.release()
 
     def _recover(self) -> None:
+        """Clear what a killed command left; only for who holds the lock."""
         for parent in (self.root, self.root / "bundles", self.root / "rejected"):
             if parent.is_dir():
                 recover(parent)
+        for folder in (self.root, *(one for one in self.root.iterdir() if one.is_dir())):
+            for pattern in (f"{UNFINISHED}*", "*.unfinished"):
+                for file in folder.glob(pattern):
+                    file.unlink(missing_ok=True)
+
+    def _remove_what_is_empty(self, made: list[Path]) -> None:
+        """Remove the folders that a refused command made, if it left nothing worth keeping.
+
+        What it measured of many images is worth keeping: the next command need not do it again.
+        """
+        files = {path for path in self.root.rglob("*") if not path.is_dir()}
+        if self.root not in made or not files <= {self.root / ".lock", self.scan_cache}:
+            return
+        if self.scan_cache.exists() and self.scan_cache.stat().st_size > _WORTH_KEEPING_BYTES:
+            return
+        shutil.rmtree(self.root, ignore_errors=True)
+        for folder in made[1:]:
+            if any(folder.iterdir()):
+                return
+            folder.rmdir()
 
 
 def recover(parent: Path) -> None:

@@ -14,7 +14,8 @@ class Trial(Frozen):
     `agreement` is the share of images on which it chooses the float model's class,
     `mean_difference` the mean over images of the largest difference in any class's probability.
     Accuracies are over the labelled images of the repair set. `latency_ms_p50` is on one thread
-    of the machine that searched, so it alone is not the same every time. `meets_target` says
+    of the machine that searched, so it alone is not the same every time: a bundle's manifest holds
+    None, its verdict the figure (see `pipeline.contract.measured`). `meets_target` says
     whether the search may stop here.
     """
 
@@ -25,7 +26,7 @@ class Trial(Frozen):
     balanced_accuracy: float | None
     critical_recall: dict[str, float]
     size_bytes: int = Field(ge=0)
-    latency_ms_p50: float = Field(ge=0)
+    latency_ms_p50: float | None = Field(default=None, ge=0)
     # "passed" in the manifests of earlier releases.
     meets_target: bool = Field(validation_alias=AliasChoices("meets_target", "passed"))
     chosen: bool = False

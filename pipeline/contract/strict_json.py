@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import BadInput
+from pipeline.contract.files import read_regular
+from pipeline.errors import BadInput, reason_of
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
@@ -23,11 +24,9 @@ def read_strict_json(path: Path) -> Any:
             `MAX_DEPTH`, is no JSON, names a key twice, or holds NaN or infinity.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise _refused(path, f"more than {MAX_BYTES} bytes")
-        data = path.read_bytes()
+        data = read_regular(path, max_bytes=MAX_BYTES)
     except OSError as error:
-        raise _refused(path, str(error)) from error
+        raise _refused(path, reason_of(error)) from error
     if depth_of(data) > MAX_DEPTH:
         raise _refused(path, f"nested deeper than {MAX_DEPTH}")
     try:

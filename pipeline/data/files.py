@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.contract.dataset import Finding
+from pipeline.contract.files import resolved
+from pipeline.contract.printable import printable_name
 from pipeline.data.intake import EXAMPLES, ProblemBook
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import IMAGE_SUFFIXES
+
+_CLUTTER = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", ".Spotlight-V100"})
 
 
 @dataclass
@@ -36,7 +40,12 @@ class Tree:
 
     def inside(self, path: Path) -> bool:
         """Tell whether a path stays under the root when links are followed."""
-        return path.resolve().is_relative_to(self.root)
+        return resolved(path).is_relative_to(self.root)
+
+    def ignore(self, path: Path) -> None:
+        """Note a file that is no part of the dataset, or every file of such a folder."""
+        files = sorted(one for one in path.rglob("*") if not one.is_dir()) if path.is_dir() else []
+        self.ignored += [_printable(self.name(one)) for one in files or [path]]
 
     def name(self, path: Path) -> str:
         """Return a path as it is written under the root, with forward slashes."""
@@ -62,6 +71,8 @@ class Tree:
             if entry.is_symlink() and not self.inside(entry):
                 self.book.add("symlink_outside", "lead out of the folder by a link", name)
                 self.refused.add(entry.stem)
+            elif is_clutter(entry):
+                self.ignore(entry)
             elif entry.is_dir():
                 # A link to a folder inside the tree is not followed: its images are read where
                 # they are.
@@ -69,7 +80,7 @@ class Tree:
                     yield from self._list(entry, deep)
             elif not is_image_name(entry):
                 self.ignored.append(_printable(name))
-            elif _printable(name) != name:
+            elif not _is_utf8(name):
                 self.book.add("name_not_utf8", "have a name that is not UTF-8", _printable(name))
             else:
                 yield name
@@ -78,11 +89,22 @@ class Tree:
         try:
             return sorted(folder.iterdir())
         except OSError as error:
-            raise BadInput("cannot list a folder", where=str(folder), got=str(error)) from error
+            raise BadInput(
+                "cannot list a folder", where=str(folder), got=reason_of(error)
+            ) from error
 
 
 def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", errors="replace")
+    return printable_name(os.fsencode(name).decode("utf-8", errors="replace"))
+
+
+def _is_utf8(name: str) -> bool:
+    return os.fsencode(name).decode("utf-8", errors="replace") == name
+
+
+def is_clutter(path: Path) -> bool:
+    """Tell whether a file or folder is what a desktop leaves everywhere, such as `__MACOSX`."""
+    return path.name in _CLUTTER or path.name.startswith("._")
 
 
 def is_image_name(path: Path) -> bool:
@@ -92,4 +114,6 @@ def is_image_name(path: Path) -> bool:
 
 def subfolders(root: Path) -> list[Path]:
     """Return the folders directly in `root` that are not hidden, by name."""
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(
+        p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".") and not is_clutter(p)
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.contract.choices import Split
 from pipeline.contract.dataset import DatasetManifest
+from pipeline.contract.files import MAX_IMAGE_BYTES, read_regular, resolved
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
 from pipeline.contract.images import ImageSet, KnownImage, images_of_dataset, images_of_folder
@@ -19,7 +20,7 @@ from pipeline.data.intake import Item, ProblemBook, refuse_or_skip
 from pipeline.data.layouts import AUTO
 from pipeline.data.layouts.interface import LayoutOptions
 from pipeline.data.layouts.read import matching, read_layout
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import decode_bytes
 from pipeline.progress import ProgressEvent, Report, silent
 
@@ -71,7 +72,7 @@ def read_images(
             where=str(source),
             expected="a folder of images, or the dataset.json of a prepared dataset",
         )
-    root = source.resolve()
+    root = resolved(source)
     intake = read_layout(
         source,
         _layout_of(root, labels) if layout == AUTO else layout,
@@ -143,11 +144,11 @@ def _hash_all(
 
     def one(item: Item) -> str | BadInput:
         try:
-            data = (root / item.path).read_bytes()
+            data = read_regular(root / item.path, max_bytes=MAX_IMAGE_BYTES)
             if decode:
                 decode_bytes(data, contract, where=item.path)
         except OSError as error:
-            return BadInput("cannot read the image file", where=item.path, got=str(error))
+            return BadInput("cannot read the image file", where=item.path, got=reason_of(error))
         except BadInput as error:
             return error
         return sha256_bytes(data)

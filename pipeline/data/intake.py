@@ -14,6 +14,7 @@ from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import Finding
 from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.contract.malignancy import proposed_critical
+from pipeline.contract.printable import printable_name
 from pipeline.data.choices import OnBad
 from pipeline.errors import BadInput
 
@@ -73,7 +74,7 @@ class ProblemBook:
 
     def add(self, kind: str, message: str, image: str, next_step: str = "") -> None:
         """Record that `image` has this problem."""
-        self._images.setdefault(kind, []).append(image)
+        self._images.setdefault(kind, []).append(printable_name(image))
         self._words.setdefault(kind, (message, next_step))
 
     @property
@@ -122,7 +123,7 @@ def _refuse(problems: tuple[Problem, ...], where: Path) -> None:
     advice = [problem.next_step for problem in problems if problem.next_step]
     bad = {image for problem in problems for image in problem.images}
     raise BadInput(
-        f"{len(bad)} images cannot be used",
+        f"{len(bad)} image{'' if len(bad) == 1 else 's'} cannot be used",
         where=str(where),
         got="; ".join(lines),
         next_step="; ".join(

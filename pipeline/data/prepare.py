@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.contract.dataset import DatasetManifest, Finding, ImageRecord, Split
+from pipeline.contract.files import resolved
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.run import RunDir
@@ -68,7 +69,7 @@ def prepare(
         BadInput: the source cannot be used as it is; names the first offenders.
         OSError: the run folder cannot be written.
     """
-    root = source.resolve()
+    root = resolved(source)
     # Before the images are read, which can take minutes.
     split_shares(fractions)
     options = LayoutOptions(isic_table=isic_table)

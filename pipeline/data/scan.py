@@ -16,9 +16,15 @@ from PIL import Image
 from pydantic import Field, ValidationError
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.files import (
+    MAX_IMAGE_BYTES,
+    MAX_WEIGHTS_BYTES,
+    check_output_file,
+    read_regular,
+)
 from pipeline.contract.hashing import sha256_bytes, sha256_json
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import Pixels, decode_bytes
 from pipeline.progress import ProgressEvent, Report
 
@@ -101,7 +107,7 @@ def scan_images(
         try:
             key = FileKey.of(root / path)
         except OSError as error:
-            bad[path] = BadInput("cannot read the image file", where=path, got=str(error))
+            bad[path] = BadInput("cannot read the image file", where=path, got=reason_of(error))
             continue
         if key in known:
             scans[path] = known[key]
@@ -130,10 +136,10 @@ def _scan(
     file: Path, name: str, contract: ImageContract, hasher: Callable[[Pixels], str]
 ) -> Scan | BadInput:
     try:
-        data = file.read_bytes()
+        data = read_regular(file, max_bytes=MAX_IMAGE_BYTES)
         pixels = decode_bytes(data, contract, where=name)
     except OSError as error:
-        return BadInput("cannot read the image file", where=name, got=str(error))
+        return BadInput("cannot read the image file", where=name, got=reason_of(error))
     except BadInput as error:
         return error
     # The limit was the contract's, above; Pillow's own, lower one only warns.
@@ -181,7 +187,7 @@ def _in_threads(
 def _read_cache(cache: Path, scanner: str) -> dict[FileKey, Scan]:
     known: dict[FileKey, Scan] = {}
     try:
-        lines = cache.read_bytes().splitlines()
+        lines = read_regular(cache, max_bytes=MAX_WEIGHTS_BYTES).splitlines()
     except FileNotFoundError:
         return known
     for line in lines:
@@ -197,6 +203,7 @@ def _read_cache(cache: Path, scanner: str) -> dict[FileKey, Scan]:
 
 @contextmanager
 def _appending(cache: Path) -> Iterator[TextIO]:
+    check_output_file(cache)
     cache.parent.mkdir(parents=True, exist_ok=True)
     with cache.open("a+b") as stream:
         # A torn last line must not swallow the next one.

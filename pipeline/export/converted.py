@@ -10,7 +10,7 @@ from pipeline.child import ask_child
 from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.choices import Repair
 from pipeline.contract.dataset import DatasetManifest, ImageRecord
-from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.files import resolved, write_bytes_atomic
 from pipeline.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -23,6 +23,7 @@ from pipeline.contract.normalization import (
 )
 from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.run import RunDir
+from pipeline.contract.sealed import is_whole, seal
 from pipeline.contract.search import SearchRecord
 from pipeline.export.convert import REVISION, ConvertAnswer, ConvertRequest
 from pipeline.export.input_adapter import ADAPTER_REVISION, adapt_input
@@ -91,7 +92,7 @@ class AdaptedFile:
 def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Converted:
     """Return the converted, quantized and repaired file of a recipe.
 
-    A file in the cache is whole, since it got there by a rename.
+    A file in the cache is used only as it was sealed; a damaged one is made again.
 
     Raises:
         BadInput: the model, the dataset or an image is refused.
@@ -132,11 +133,13 @@ def adapted_float_file(conversion: Conversion, run: RunDir, report: Report) -> A
     }
     cached = _cached(known_by, run)
     note = cached.with_suffix(".json")
-    if not cached.is_file() or not note.is_file():
+    if not (is_whole(note, report) and is_whole(cached, report)):
         model = unpack_whole(data, where=str(source))
         adapted = adapt_input(model, conversion.classifier.normalization)
         adapted.normalization.save(note)
+        seal(note)
         write_bytes_atomic(cached, pack(adapted.model))
+        seal(cached)
     fed = UniformNormalization.load(note)
     return AdaptedFile(cached, sha256_file(cached), _fed_image(conversion.classifier, fed))
 
@@ -200,12 +203,12 @@ def _convert(
         "revision": REVISION,
     }
     cached = _cached(known_by, run)
-    if not cached.is_file():
+    if not is_whole(cached, report):
         unfinished = cached.with_suffix(".unfinished")
         ask_child(
             "pipeline.export.convert:convert_child",
             ConvertRequest(
-                classifier=classifier.model_copy(update={"path": classifier.path.resolve()}),
+                classifier=classifier.model_copy(update={"path": resolved(classifier.path)}),
                 recipe=recipe,
                 mixing=mixing,
                 out=str(unfinished),
@@ -215,6 +218,7 @@ def _convert(
             log=run.log(f"convert-{recipe.name}"),
         )
         unfinished.replace(cached)
+        seal(cached)
     return cached
 
 
@@ -234,7 +238,7 @@ def _quantized(
     }
     cached = _cached(known_by, run)
     answer_file = cached.with_suffix(".json")
-    if not cached.is_file():
+    if not (is_whole(answer_file, report) and is_whole(cached, report)):
         unfinished = cached.with_suffix(".unfinished")
         answer = ask_child(
             "pipeline.export.int8.quantize:quantize_child",
@@ -245,11 +249,13 @@ def _quantized(
         )
         # The answer first: a file in the cache has one.
         answer.save(answer_file)
+        seal(answer_file)
         unfinished.replace(cached)
+        seal(cached)
     return cached, QuantizeAnswer.load(answer_file)
 
 
 def _cached(known_by: dict[str, Any], run: RunDir) -> Path:
-    folder = run.export_cache.resolve()
+    folder = resolved(run.export_cache)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{sha256_json(known_by)}.tflite"

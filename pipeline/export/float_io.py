@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.contract.choices import Io
-from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.files import resolved, write_bytes_atomic
 from pipeline.contract.hashing import sha256_bytes, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.run import RunDir
@@ -38,7 +38,7 @@ def float_io_file(file: Path, image: ImageContract, io: Io, run: RunDir) -> Adap
     """
     data = read_file(file)
     known_by = {"file_sha256": sha256_bytes(data), "io": str(io), "float_io": _REVISION}
-    cached = run.export_cache.resolve() / f"{sha256_json(known_by)}.tflite"
+    cached = resolved(run.export_cache) / f"{sha256_json(known_by)}.tflite"
     if not cached.is_file():
         model = unpack_whole(data, where=str(file))
         if io is Io.uint8:

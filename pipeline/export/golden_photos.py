@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline.contract.files import MAX_IMAGE_BYTES, read_regular
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import Pixels, decode_bytes
 
 _SEED = 20_190
@@ -94,10 +95,10 @@ def user_photos(paths: Iterable[Path], image: ImageContract) -> tuple[GoldenPhot
     taken: dict[str, Path] = {}
     for number, path in enumerate(paths, start=1):
         try:
-            data = path.read_bytes()
+            data = read_regular(path, max_bytes=MAX_IMAGE_BYTES)
         except OSError as error:
             raise BadInput(
-                "cannot read the golden photo", where=str(path), got=str(error)
+                "cannot read the golden photo", where=str(path), got=reason_of(error)
             ) from error
         decode_bytes(data, image, where=str(path))
         if not data.startswith(_JPEG_MAGIC):

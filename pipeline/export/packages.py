@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from itertools import product
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from packaging.requirements import Requirement
@@ -16,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 import pipeline
 from pipeline.contract.hashing import sha256_bytes, sha256_file, sha256_json
+from pipeline.contract.text_file import read_toml
 
 # Beside the package in a checkout; an installed wheel has none.
 LOCK = Path(pipeline.__file__).resolve().parents[1] / "uv.lock"
@@ -129,7 +128,7 @@ def _locked_wheels(lock: Path) -> dict[tuple[str, str], dict[str, str]]:
     """Return the SHA-256 of each wheel by its file name, by name and version of the package."""
     if not lock.is_file():
         return {}
-    value: dict[str, Any] = tomllib.loads(lock.read_text(encoding="utf-8"))
+    value = read_toml(lock, "lock of the packages")
     return {
         (package["name"], package["version"]): {
             unquote(wheel["url"].rpartition("/")[2]): wheel["hash"].removeprefix("sha256:")

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pipeline.contract.files import MAX_IMAGE_BYTES, read_regular
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -66,7 +67,9 @@ def decode_bytes(
             got=_describe(data),
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        raise BadInput("the image is truncated or damaged", where=where, got=str(error)) from error
+        raise BadInput(
+            "the image is truncated or damaged", where=where, got=reason_of(error)
+        ) from error
 
 
 def decode_file(
@@ -79,9 +82,19 @@ def decode_file(
             is refused.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, max_bytes=MAX_IMAGE_BYTES)
+    except FileNotFoundError as error:
+        if sha256 is None:
+            raise BadInput("there is no such image file", where=str(path)) from error
+        raise BadInput(
+            "an image of the dataset is no longer there",
+            where=str(path),
+            next_step="put it back, or run `pipeline data prepare` again where the images are now",
+        ) from error
     except OSError as error:
-        raise BadInput("cannot read the image file", where=str(path), got=str(error)) from error
+        raise BadInput(
+            "cannot read the image file", where=str(path), got=reason_of(error)
+        ) from error
     if sha256 is not None and (found := sha256_bytes(data)) != sha256:
         raise BadInput(
             "the image changed since the dataset was prepared",

@@ -19,7 +19,7 @@ from pipeline.contract.bundle import (
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.verdict import Check, Gate
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.parity.comparison import expect
 
 # The manifest cannot list itself, and a signature is made of what is there.
@@ -55,7 +55,9 @@ def files_in(folder: Path) -> Found:
                 else:
                     (files if stat.S_ISREG(mode) else special).append(name)
         except OSError as error:
-            raise BadInput("cannot read the bundle", where=str(folder), got=str(error)) from error
+            raise BadInput(
+                "cannot read the bundle", where=str(folder), got=reason_of(error)
+            ) from error
         if len(files) + len(special) > _MAX_FILES:
             raise BadInput(
                 "this folder is not a bundle",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.contract.choices import Mistake
 from pipeline.contract.diagnosis import Diagnosis, Found, Suspect
@@ -64,7 +64,7 @@ def diagnosis_table(diagnosis: Diagnosis) -> Table:
     Those that explain nothing are left out but for the nearest few.
     """
     table = Table(
-        title=f"{escape(diagnosis.runtime)}: {diagnosis.flips} flips on {diagnosis.images} images",
+        title=f"{diagnosis.runtime}: {diagnosis.flips} flips on {diagnosis.images} images",
         title_justify="left",
         caption="distance: half the sum of the probability differences, mean over the images",
         caption_justify="left",
@@ -77,9 +77,9 @@ def diagnosis_table(diagnosis: Diagnosis) -> Table:
     for place, one in enumerate(diagnosis.suspects[:_SHOWN]):
         if place >= _ALWAYS_SHOWN and one.explained_share <= 0:
             break
-        name = f"{one.mistake} ({escape(one.variant)})"
+        style = "bold" if one.mistake in diagnosis.named else ""
         table.add_row(
-            f"[bold]{name}[/]" if one.mistake in diagnosis.named else name,
+            Text(f"{one.mistake} ({one.variant})", style),
             str(one.images),
             f"{one.flips_explained} of {one.flips}",
             f"{one.distance:.4f}",

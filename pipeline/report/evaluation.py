@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.contract.evaluation import Difference, Estimate, Evaluation, ModelComparison
@@ -84,11 +83,11 @@ def evaluation_tables(found: Evaluation) -> tuple[Table, ...]:
     """Return an evaluation for a terminal."""
     tables = []
     for rows in (*evaluation_rows(found), *_confusions(found)):
-        table = Table(title=escape(rows.title), title_justify="left")
+        table = Table(title=rows.title, title_justify="left")
         for place, column in enumerate(rows.header):
-            table.add_column(escape(column), justify="right" if place else "left", overflow="fold")
+            table.add_column(column, justify="right" if place else "left", overflow="fold")
         for row in rows.rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*row)
         tables.append(table)
     return tuple(tables)
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.contract.choices import Split
 from pipeline.contract.dataset import DatasetManifest
@@ -47,7 +47,7 @@ def verdict_table(verdict: Verdict, name: str) -> Table:
     The task gate is always shown check by check, since its figures are what a person asks for.
     """
     table = Table(
-        title=f"{escape(name)}: [{_STYLE[verdict.outcome]}]{headline(verdict)}[/]",
+        title=Text.assemble(f"{name}: ", (headline(verdict), _STYLE[verdict.outcome])),
         title_justify="left",
         caption_justify="left",
         padding=0,
@@ -63,17 +63,17 @@ def verdict_table(verdict: Verdict, name: str) -> Table:
         checks = [check for check in verdict.checks if check.gate is gate]
         brief = gate is not Gate.task and all(c.outcome is Outcome.passed for c in checks)
         if checks and brief:
-            table.add_row(str(gate), f"all {len(checks)} checks", "[green]pass[/]")
+            table.add_row(str(gate), f"all {len(checks)} checks", Text("pass", "green"))
         for check in () if brief else checks:
             table.add_row(
                 str(gate),
-                escape(title(check)),
-                f"[{_STYLE[check.outcome]}]{check.outcome}[/]",
+                title(check),
+                Text(str(check.outcome), _STYLE[check.outcome]),
                 sample(check),
                 measured(check),
                 interval(check),
                 asked(check),
-                escape(applied(check)),
+                applied(check),
             )
             if "difference" in check.evidence:
                 table.caption = _POINTS
@@ -85,17 +85,16 @@ def search_table(manifest: BundleManifest, name: str) -> Table | None:
     rows = trial_rows(manifest)
     if not rows:
         return None
-    table = Table(title=f"{escape(name)}: {TITLE}", title_justify="left")
+    table = Table(title=f"{name}: {TITLE}", title_justify="left")
     for column in ("step", "agreement", "mean difference", "latency p50", "result"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        state = escape(row.state)
         table.add_row(
-            f"[bold]{escape(row.step)}[/]" if row.chosen else escape(row.step),
+            _bold(row.step, row.chosen),
             row.agreement,
             row.mean_difference,
             row.latency,
-            f"[green]{state}[/]" if row.meets_target else state,
+            Text(row.state, "green" if row.meets_target else ""),
         )
     return table
 
@@ -112,7 +111,7 @@ def layer_table(found: DebugReport, count: int, *, width: int) -> Table:
     order, wide = found.weakest_first()[:count], width >= _WIDE
     columns = COLUMNS if wide else COLUMNS[:_NARROW_COLUMNS]
     table = Table(
-        title=f"{escape(found.model)}: {len(order)} weakest of {len(found.layers)} layers, "
+        title=f"{found.model}: {len(order)} weakest of {len(found.layers)} layers, "
         f"{found.images} images",
         title_justify="left",
         padding=0,
@@ -125,7 +124,7 @@ def layer_table(found: DebugReport, count: int, *, width: int) -> Table:
         table.add_column(column, justify="right")
     for index in order:
         layer = found.layers[index]
-        named = [str(index + 1), escape(layer.short_name)]
+        named = [str(index + 1), layer.short_name]
         table.add_row(*named, *([layer.operator] if wide else []), *cells(layer)[: len(columns)])
     return table
 
@@ -138,7 +137,7 @@ def dataset_table(dataset: DatasetManifest) -> Table:
     for split in Split:
         table.add_column(str(split), justify="right")
     for label in dataset.labels.names:
-        table.add_row(escape(label), *(str(counts[split][label]) for split in Split))
+        table.add_row(label, *(str(counts[split][label]) for split in Split))
     table.add_row("all", *(str(counts[split].total()) for split in Split), style="bold")
     return table
 
@@ -164,14 +163,14 @@ def inspection_tables(
     inspection: Inspection, name: str, decision: Decision | None = None
 ) -> tuple[Table, Table]:
     """Return the facts of a `.tflite` file with those of its bundle's decision; its operators."""
-    facts = Table("fact", "value", title=escape(name), show_header=False)
+    facts = Table("fact", "value", title=name, show_header=False)
     stated = [] if decision is None else decision_facts(decision)
     for fact, value in [*inspection.facts(), *stated]:
-        facts.add_row(escape(fact), escape(value))
+        facts.add_row(fact, value)
     operators = Table("operator", "version", "count", "since runtime", title="Operators")
     for operator in inspection.operators:
         operators.add_row(
-            escape(operator.name),
+            operator.name,
             str(operator.version),
             str(operator.count),
             operator.since or "unknown",
@@ -194,18 +193,18 @@ def predictions_table(
         decision: what the answers are read by, shown below where it states something.
     """
     stated = (f"{name}: {value}" for name, value in decision_facts(decision))
-    caption = escape("\n".join((NOTICE, *stated)))
-    table = Table("image", "predicted", title=escape(model), caption=caption)
+    caption = "\n".join((NOTICE, *stated))
+    table = Table("image", "predicted", title=model, caption=caption)
     for name in answers[0][2] if answers else ():
-        table.add_column(escape(name), justify="right")
+        table.add_column(name, justify="right")
     for image, reading, probabilities in answers:
         shown = (_bold(f"{p:.3f}", name == reading.label) for name, p in probabilities.items())
-        table.add_row(escape(image), escape(reading_words(reading)), *shown)
+        table.add_row(image, reading_words(reading), *shown)
     # Asked at any width, since a measure is otherwise cut to the terminal's.
     unbounded = console.options.update(width=sys.maxsize)
     if console.measure(table, options=unbounded).maximum <= console.width:
         return table
-    tall = Table(title=escape(model), caption=caption)
+    tall = Table(title=model, caption=caption)
     tall.add_column("image", overflow="fold")
     tall.add_column("class", overflow="fold")
     tall.add_column("probability", justify="right", no_wrap=True)
@@ -213,8 +212,8 @@ def predictions_table(
         for number, (name, value) in enumerate(probabilities.items()):
             chosen, last = name == reading.label, number == len(probabilities) - 1
             tall.add_row(
-                "" if number else escape(image),
-                _bold(escape(name), chosen) + escape(_said_of(name, reading)),
+                "" if number else image,
+                _bold(name, chosen).append(_said_of(name, reading), "not bold"),
                 _bold(f"{value:.3f}", chosen),
                 end_section=last,
             )
@@ -231,5 +230,5 @@ def _said_of(name: str, reading: Reading) -> str:
     return f" ({', '.join(said)})" if said else ""
 
 
-def _bold(text: str, bold: bool) -> str:
-    return f"[bold]{text}[/]" if bold else text
+def _bold(text: str, bold: bool) -> Text:
+    return Text(text, "bold" if bold else "")

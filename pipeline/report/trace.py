@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from markupsafe import Markup
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.contract.trace import StepKind, Trace, TraceStep
@@ -69,12 +68,12 @@ def rows(trace: Trace) -> Sequence[tuple[str, ...]]:
 def trace_table(trace: Trace) -> Table:
     """Return the steps for a terminal."""
     table = Table(
-        title=f"{escape(trace.bundle)}: {trace.images} images", title_justify="left", caption=LEGEND
+        title=f"{trace.bundle}: {trace.images} images", title_justify="left", caption=LEGEND
     )
     for number, column in enumerate(columns(trace)):
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for place, row in enumerate(rows(trace)):
-        table.add_row(*map(escape, row), style="bold" if place == trace.lost_at else "")
+        table.add_row(*row, style="bold" if place == trace.lost_at else "")
     return table
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,10 @@ from pydantic import Field
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.choices import RuntimeName
+from pipeline.contract.files import resolved
 from pipeline.contract.hashing import sha256_file, sha256_json
-from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.contract.temporary import temporary_folder
+from pipeline.errors import BadInput, EnvironmentProblem, reason_of
 from pipeline.process import (
     Log,
     check_ended_well,
@@ -214,20 +215,19 @@ def ask_host(
     host = find_host(request.runtime, project, emulated=emulated)
     engine = host.arm64.engine if emulated and host.arm64 else None
     asked: dict[str, Any] = {
-        "model": str(request.model.resolve()),
+        "model": str(resolved(request.model)),
         "threads": request.threads,
         "images": [
-            {"path": str(image.path.resolve()), "sha256": image.sha256} for image in request.images
+            {"path": str(resolved(image.path)), "sha256": image.sha256} for image in request.images
         ],
         "collect_bad": request.collect_bad,
-        "tensors": None if tensors is None else str(tensors.resolve()),
+        "tensors": None if tensors is None else str(resolved(tensors)),
         "engine": None if engine is None else list(engine),
     }
     with (
-        tempfile.TemporaryDirectory(prefix="pipeline-android-") as folder,
+        temporary_folder("android") as work,
         open_log(log, str(request.runtime)) as kept,
     ):
-        work = Path(folder)
         (work / "request.json").write_text(json.dumps(asked), encoding="utf-8")
         code = _run(host, work, kept, f"{request.runtime} answers", report)
         found = _read(work / "result.json", code, kept, request)
@@ -256,7 +256,9 @@ def _run(host: AndroidHost, work: Path, log: Log, task: str, report: Report) -> 
         return run_process(_NAME, command, log, read_event, report=report, env=env)
     except FileNotFoundError as error:
         raise EnvironmentProblem(
-            "the Android host needs Java", got=str(error), next_step="apt-get install default-jdk"
+            "the Android host needs Java",
+            got=reason_of(error),
+            next_step="apt-get install default-jdk",
         ) from error
 
 

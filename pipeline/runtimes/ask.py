@@ -18,7 +18,8 @@ from pipeline.contract.images import ImageSet
 from pipeline.contract.labels import Labels
 from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
-from pipeline.errors import BadInput
+from pipeline.contract.sealed import is_whole, seal
+from pipeline.errors import BadInput, reason_of
 from pipeline.progress import Report, silent
 from pipeline.runtimes.conventions import PROBE_IMAGES, Chosen, Conventions
 from pipeline.runtimes.interface import (
@@ -96,8 +97,10 @@ def record(
     key = _key(request, identity, threads)
     path = run.recording(request.runtime, images.split, key)
     conventions_path = run.conventions(key)
-    whole = conventions_path.exists() or not request.probe_normalizations
-    if not fresh and whole and path.exists() and path.with_suffix(".npz").exists():
+    parts = [path, path.with_suffix(".npz")]
+    if request.probe_normalizations:
+        parts.append(conventions_path)
+    if not fresh and all(is_whole(part, report) for part in parts):
         recording = Recording.load(path)
         if recording.facts.model_sha256 == request.model_sha256:
             return Recorded(recording, path, "found")
@@ -141,6 +144,8 @@ def record(
         # Before the recording: one that is found has its conventions beside it.
         _conventions(request, answers, recording).save(conventions_path)
     recording.save(path)
+    for part in parts:
+        seal(part)
     return Recorded(recording, path, "made")
 
 
@@ -172,7 +177,9 @@ def hash_model(model: Path) -> str:
     try:
         return model_sha256(model)
     except OSError as error:
-        raise BadInput("cannot read the model file", where=str(model), got=str(error)) from error
+        raise BadInput(
+            "cannot read the model file", where=str(model), got=reason_of(error)
+        ) from error
 
 
 def _conventions(request: RecordRequest, answers: Answers, recording: Recording) -> Conventions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from pipeline import imaging
 from pipeline.child import ask_child
 from pipeline.contract.base import Frozen
 from pipeline.contract.manifest import package_versions
+from pipeline.contract.temporary import temporary_folder
 from pipeline.errors import EnvironmentProblem, from_dict
 from pipeline.progress import Report
 from pipeline.runtimes.interface import (
@@ -86,8 +86,8 @@ class ChildRuntime(RuntimeDescription):
     def ask(self, request: InferenceRequest, *, log: Path | None, report: Report) -> Answers:
         """Answer image files in a child process."""
         self.require()
-        with tempfile.TemporaryDirectory(prefix="pipeline-answers-") as folder:
-            out = Path(folder) / "answers.npz"
+        with temporary_folder("answers") as folder:
+            out = folder / "answers.npz"
             answer = ask_child(
                 "pipeline.runtimes.answer:answer_child",
                 ChildRequest(**dict(request), out=out),
@@ -95,6 +95,7 @@ class ChildRuntime(RuntimeDescription):
                 env=self.environment,
                 log=log,
                 report=report,
+                blamed=request.model,
             )
             if answer.model_sha256 != request.model_sha256:
                 raise EnvironmentProblem(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import input_tensor
 from pipeline.runtimes.child_runtime import ChildRuntime
@@ -36,7 +36,7 @@ class LiteRt:
             raise BadInput(
                 "LiteRT cannot load the model",
                 where=str(model),
-                got=str(error).strip(),
+                got=reason_of(error).strip(),
                 next_step=f"look at it with `pipeline inspect {model}`",
             ) from error
         self._image = image

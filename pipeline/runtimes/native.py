@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import EnvironmentProblem
+from pipeline.errors import EnvironmentProblem, reason_of
 
 _TASK_LIBRARY_PACKAGES = ("tflite-support", "libusb-package")
 # With protobuf 5, tflite_support's generated code needs the pure-Python implementation.
@@ -58,6 +58,6 @@ def prepare_tflite_support() -> None:
     except (ImportError, OSError) as error:
         raise EnvironmentProblem(
             "tflite-support cannot be loaded",
-            got=str(error),
+            got=reason_of(error),
             next_step=install_hint("tflite-support"),
         ) from error

@@ -7,6 +7,7 @@ one JSON file that holds its arrays itself. Parity compares two recordings and i
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +19,15 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from pipeline.contract.base import Frozen
-from pipeline.contract.files import write_bytes_atomic
+from pipeline.contract.files import (
+    MAX_JSON_BYTES,
+    MAX_WEIGHTS_BYTES,
+    read_regular,
+    write_bytes_atomic,
+)
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.images import ImageSet
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 
 
 class _Origin(Frozen):
@@ -53,6 +59,8 @@ class _Origin(Frozen):
 
 class RecordingFacts(_Origin):
     """Say where a recording comes from, and pin its arrays."""
+
+    called: ClassVar[str | None] = "recording"
 
     arrays_sha256: str
 
@@ -134,10 +142,10 @@ class Recording:
         facts = RecordingFacts.load(json_path)
         npz_path = json_path.with_suffix(".npz")
         try:
-            data = npz_path.read_bytes()
+            data = read_regular(npz_path, max_bytes=MAX_WEIGHTS_BYTES)
         except OSError as error:
             raise BadInput(
-                "the recording's arrays are missing", where=str(npz_path), got=str(error)
+                "the recording's arrays are missing", where=str(npz_path), got=reason_of(error)
             ) from error
         if sha256_bytes(data) != facts.arrays_sha256:
             raise BadInput(
@@ -148,13 +156,14 @@ class Recording:
                 next_step="make the recording again with `pipeline record`",
             )
         try:
+            _check_claims(data)
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 ids = arrays["image_ids"]
                 if ids.dtype.kind == "S":
                     ids = np.char.decode(ids, "ascii")
                 recording = cls(facts, ids, arrays["truth"], arrays["probabilities"])
         except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise BadInput("not a recording", where=str(npz_path), got=str(error)) from error
+            raise BadInput("not a recording", where=str(npz_path), got=reason_of(error)) from error
         recording.check(str(json_path))
         return recording
 
@@ -250,9 +259,30 @@ def make_recording(
     return recording
 
 
+def _check_claims(data: bytes) -> None:
+    """Refuse arrays that claim more memory than the file holds, before any is taken.
+
+    Raises:
+        ValueError: an array claims another size than it has, or it unpacks to far too much.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for member in archive.infolist():
+            if member.file_size > MAX_WEIGHTS_BYTES or member.file_size > 200 * len(data):
+                raise ValueError(f"{member.filename} unpacks to {member.file_size} bytes")
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0
+                if version != (1, 0):
+                    read = np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+                claimed = math.prod(shape) * dtype.itemsize
+                if dtype.hasobject or claimed > member.file_size:
+                    raise ValueError(f"{member.filename} claims {claimed} bytes")
+
+
 def _is_inline(json_path: Path) -> bool:
     try:
-        value = from_json(json_path.read_bytes())
+        value = from_json(read_regular(json_path, max_bytes=MAX_JSON_BYTES))
     except (OSError, ValueError):
         # Whoever reads it next refuses it in words.
         return False

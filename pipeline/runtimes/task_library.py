@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.choices import RuntimeName
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import Pixels
 from pipeline.runtimes.child_runtime import ChildRuntime
 from pipeline.runtimes.interface import InferenceRequest, Threads
@@ -38,7 +38,7 @@ class TaskLibrary:
                 "the Task Library refuses the model",
                 where=str(request.model),
                 expected="float32 or uint8 input and output, and metadata",
-                got=str(error).strip(),
+                got=reason_of(error).strip(),
             ) from error
         self._tensor_image = vision.TensorImage
         self._labels = request.labels

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, assert_never
 
 from pydantic import BaseModel
 
+from pipeline.contract.files import MAX_CONFIG_BYTES, MAX_JSON_BYTES, check_input_file, read_regular
 from pipeline.contract.hashing import sha256_file
-from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.errors import BadInput, EnvironmentProblem, reason_of
 from pipeline.signing.sign import hashing_config
 from pipeline.signing.signed import (
     KEY_COMMANDS,
@@ -100,9 +101,14 @@ def _config(signer: PublicKey | SigstoreIdentity) -> verifying.Config:
 
 def _key_config(config: verifying.Config, path: Path) -> verifying.Config:
     try:
+        check_input_file(path, max_bytes=MAX_CONFIG_BYTES)
         return config.use_elliptic_key_verifier(public_key=path)
     except FileNotFoundError as error:
         raise BadInput("there is no public key here", where=str(path)) from error
+    except OSError as error:
+        raise BadInput(
+            "cannot read the public key", where=str(path), got=reason_of(error)
+        ) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise BadInput(
             "this is not the public key of a signature",
@@ -140,7 +146,7 @@ def _compared(bundle: Path, signer: str) -> SignatureFound:
 
 def _signed_digests(bundle: Path) -> dict[str, str]:
     """Read the SHA-256 of each signed file; the signature over them was checked before."""
-    value = json.loads(signature_path(bundle).read_text(encoding="utf-8"))
+    value = json.loads(read_regular(signature_path(bundle), max_bytes=MAX_JSON_BYTES))
     payload = base64.b64decode(value["dsseEnvelope"]["payload"])
     resources = _Statement.model_validate_json(payload).predicate.resources
     return {one.name: one.digest for one in resources}

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.contract.bundle import SIGNATURE_FILE
-from pipeline.contract.files import write_bytes_atomic
-from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.contract.files import (
+    MAX_CONFIG_BYTES,
+    MAX_JSON_BYTES,
+    check_input_file,
+    read_regular,
+    write_bytes_atomic,
+)
+from pipeline.errors import BadInput, EnvironmentProblem, reason_of
 from pipeline.signing.signed import KEY_COMMANDS, signature_path, signing_library
 
 if TYPE_CHECKING:
@@ -34,11 +40,14 @@ def sign_with_key(bundle: Path, key: Path, passphrase: str | None = None) -> Non
         try:
             # The library names a text here, and passes on what must be bytes.
             secret = None if passphrase is None else passphrase.encode("utf-8")
+            check_input_file(key, max_bytes=MAX_CONFIG_BYTES)
             config.use_elliptic_key_signer(private_key=key, password=secret)
         except FileNotFoundError as error:
             raise BadInput(
                 "there is no key here", where=str(key), next_step=KEY_COMMANDS
             ) from error
+        except OSError as error:
+            raise BadInput("cannot read the key", where=str(key), got=reason_of(error)) from error
         except (ValueError, TypeError, AttributeError) as error:
             raise BadInput(
                 "this key cannot sign",
@@ -90,7 +99,7 @@ def _sign(bundle: Path, config: signing.Config) -> None:
         # Outside the bundle: a file in it would be signed.
         written = Path(folder) / SIGNATURE_FILE
         config.sign(bundle, written)
-        write_bytes_atomic(signature_path(bundle), written.read_bytes())
+        write_bytes_atomic(signature_path(bundle), read_regular(written, max_bytes=MAX_JSON_BYTES))
 
 
 def _no_sigstore(error: Exception) -> EnvironmentProblem:

@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import BadInput
+from pipeline.contract.files import MAX_MODEL_BYTES, read_regular
+from pipeline.errors import BadInput, reason_of
 
 # The generated schema's object types carry no annotations.
 Model = Any
@@ -55,9 +56,17 @@ def read_file(path: Path) -> bytes:
         BadInput: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_regular(path, max_bytes=MAX_MODEL_BYTES)
+    except FileNotFoundError as error:
+        raise BadInput(
+            "there is no .tflite file here",
+            where=str(path),
+            next_step="give a .tflite file or a bundle; `pipeline export` makes one",
+        ) from error
     except OSError as error:
-        raise BadInput("cannot read the .tflite file", where=str(path), got=str(error)) from error
+        raise BadInput(
+            "cannot read the .tflite file", where=str(path), got=reason_of(error)
+        ) from error
 
 
 def unpack(data: bytes, *, where: str) -> Model:
@@ -205,6 +214,7 @@ def _subgraph_problems(model: Model, subgraph: Any) -> Iterator[str]:
         if tensor.externalBuffer:
             yield f"tensor {text(tensor.name)!r} keeps its values in another file"
         yield from _size_problem(model, tensor)
+        yield from _scale_problem(tensor)
     for name, listed in (("inputs", subgraph.inputs), ("outputs", subgraph.outputs)):
         if any(not 0 <= i < count for i in _indices(listed)):
             yield f"the graph's {name} name a tensor that does not exist"
@@ -226,6 +236,16 @@ def _size_problem(model: Model, tensor: Any) -> Iterator[str]:
     needed = (math.prod(shape_of(tensor)) * bits + 7) // 8
     if stored != needed:
         yield f"tensor {text(tensor.name)!r} needs {needed} bytes and has {stored}"
+
+
+def _scale_problem(tensor: Any) -> Iterator[str]:
+    """Find a scale that native kernels would divide by zero with, which ends the process."""
+    found = tensor.quantization
+    scales = () if found is None or found.scale is None else found.scale
+    for scale in scales:
+        if not (math.isfinite(scale) and scale > 0):
+            yield f"tensor {text(tensor.name)!r} has the scale {float(scale):g}"
+            return
 
 
 def _indices(values: Any) -> list[int]:

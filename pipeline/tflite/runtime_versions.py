@@ -8,9 +8,13 @@ with an operator version it does not have.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from pipeline.errors import BadInput
+
+_VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){1,2}")
+_SHOWN_CHARS = 60
 
 # Operator, then the runtime of its version 1, 2, 3 and so on; "-" where the source has none.
 # "2.3" stands for 2.3.0.
@@ -205,18 +209,18 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def check_version(version: str) -> None:
+def check_version(version: object) -> None:
     """Refuse what is not a runtime version.
 
     Raises:
-        BadInput: `version` is not numbers with dots between them.
+        BadInput: `version` is not two or three numbers of up to three digits, dots between them.
     """
-    try:
-        version_key(version)
-    except ValueError as error:
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise BadInput(
-            "not a runtime version", expected="numbers and dots, as 2.16.0", got=version
-        ) from error
+            "not a runtime version",
+            expected="two or three numbers and dots, as 2.16.0",
+            got=str(version)[:_SHOWN_CHARS],
+        )
 
 
 @cache

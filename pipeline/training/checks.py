@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.contract.dataset import DatasetManifest, Split
-from pipeline.errors import BadInput
+from pipeline.contract.files import MAX_WEIGHTS_BYTES, open_regular
+from pipeline.errors import BadInput, reason_of
 from pipeline.training.backbones import backbone
 from pipeline.training.backbones.interface import Backbone
 from pipeline.training.request import TrainRequest
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_WEIGHTS = '"imagenet", "none", or the path of an .h5 file'
 
 
 def check_request(request: TrainRequest) -> None:
@@ -50,12 +56,12 @@ def check_images(dataset: DatasetManifest) -> None:
         elif path.stat().st_size != image.size_bytes:
             changed.append(image.path)
     for names, what in (
-        (missing, "images of the dataset are missing"),
-        (changed, "images changed since the dataset was prepared"),
+        (missing, "of the dataset not there any more"),
+        (changed, "changed since the dataset was prepared"),
     ):
         if names:
             raise BadInput(
-                f"{len(names)} {what}",
+                f"{len(names)} image{'' if len(names) == 1 else 's'} {what}",
                 where=dataset.root,
                 got=", ".join(names[:5]),
                 next_step="run `pipeline data prepare` again",
@@ -95,12 +101,8 @@ def _check_pretrained(request: TrainRequest, network: Backbone) -> None:
             got=f"width {request.width:g}",
             next_step="take one of these widths, or weights none or of a file",
         )
-    if file is not None and not file.is_file():
-        raise BadInput(
-            "the weights file is not there",
-            where=str(file),
-            expected='"imagenet", "none", or the path of an .h5 file',
-        )
+    if file is not None:
+        _check_weights_file(file)
     image = request.image
     if (image.mean, image.std) != (network.mean, network.std):
         raise BadInput(
@@ -113,4 +115,28 @@ def _check_pretrained(request: TrainRequest, network: Backbone) -> None:
             f"the recipe default cannot start {network.title} from pretrained weights",
             expected="a backbone whose first layers can be frozen and cached",
             next_step="take the recipe seed, or weights none",
+        )
+
+
+def _check_weights_file(file: Path) -> None:
+    try:
+        with open_regular(file, max_bytes=MAX_WEIGHTS_BYTES) as stream:
+            start = stream.read(len(_HDF5))
+    except FileNotFoundError as error:
+        raise BadInput(
+            "the weights file is not there", where=str(file), expected=_WEIGHTS
+        ) from error
+    except OSError as error:
+        raise BadInput(
+            "cannot read the weights file",
+            where=str(file),
+            expected=_WEIGHTS,
+            got=reason_of(error),
+        ) from error
+    if start != _HDF5:
+        raise BadInput(
+            "this is no file of Keras weights",
+            where=str(file),
+            expected=_WEIGHTS,
+            got=f"a file that begins with {start!r}" if start else "an empty file",
         )

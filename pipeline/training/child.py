@@ -16,7 +16,7 @@ from pipeline.contract.dataset import DatasetManifest, Split
 from pipeline.contract.files import write_text_atomic
 from pipeline.contract.image import ImageContract
 from pipeline.contract.run import KERAS_MODEL_FILE, METRICS_FILE
-from pipeline.errors import EnvironmentProblem
+from pipeline.errors import EnvironmentProblem, reason_of
 from pipeline.metrics import Truth, measure
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.augment import flip_and_rotate
@@ -54,7 +54,7 @@ def train_child(request: TrainJob, report: Report) -> TrainAnswer:
         raise EnvironmentProblem(
             "cannot read or write a file of the training",
             where=str(error.filename or request.state),
-            got=str(error),
+            got=reason_of(error),
             next_step="free disk space or mend the permissions, then rerun: the work resumes",
         ) from error
 
@@ -67,7 +67,7 @@ class _Training:
         self.image: ImageContract = self.request.image
         self.dataset = DatasetManifest.load(job.dataset)
         self.report = report
-        self.journal = Journal(job.state, job.inputs_sha256)
+        self.journal = Journal(job.state, job.inputs_sha256, report)
         self.classes = len(self.dataset.labels)
         keras.utils.set_random_seed(self.request.seed)
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipeline.contract.files import atomic_path
 from pipeline.contract.image import ImageContract
 from pipeline.contract.run import TrainingState
+from pipeline.contract.sealed import is_whole, seal
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.input import allocate, batches, normalized
 
@@ -78,8 +79,7 @@ def cache_features(
     for number in range(views):
         trunk_file = files.features(split, number, "trunk")
         pooled_file = files.features(split, number, "pooled")
-        # The pooled file is renamed last: where it is, both are whole.
-        if not pooled_file.exists():
+        if not (is_whole(pooled_file, report) and is_whole(trunk_file, report)):
             shapes = [(len(pixels), *output.shape[1:]) for output in trunk.outputs]
             with atomic_path(pooled_file) as pooled_path, atomic_path(trunk_file) as trunk_path:
                 pooled = allocate(pooled_path, np.float32, shapes[1])
@@ -102,6 +102,8 @@ def cache_features(
                     )
                 middle.flush()
                 pooled.flush()
+            seal(trunk_file)
+            seal(pooled_file)
         found.trunk.append(np.load(trunk_file, mmap_mode="r"))
         found.pooled.append(np.load(pooled_file, mmap_mode="r"))
     return found

@@ -16,6 +16,7 @@ import tensorflow as tf
 from pipeline.contract.dataset import ImageRecord
 from pipeline.contract.files import atomic_path, reserve_space
 from pipeline.contract.image import ImageContract
+from pipeline.contract.sealed import is_whole, seal
 from pipeline.errors import PipelineError
 from pipeline.imaging.decode import Pixels, decode_file
 from pipeline.progress import ProgressEvent, Report
@@ -80,7 +81,7 @@ def cache_pixels(
     Raises:
         BadInput: an image is bad, or is not the one the dataset manifest lists.
     """
-    if not path.exists():
+    if not is_whole(path, report):
         reader = ImageReader(
             [root / r.path for r in records], [r.sha256 for r in records], contract
         )
@@ -97,6 +98,7 @@ def cache_pixels(
                 raise
             array.flush()
             del array
+        seal(path)
     pixels: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return pixels
 

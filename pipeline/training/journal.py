@@ -14,8 +14,11 @@ from pydantic import Field
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.files import atomic_path, write_text_atomic
+from pipeline.contract.hashing import sha256_file, sha256_json
 from pipeline.contract.run import TrainingState
+from pipeline.contract.sealed import seal
 from pipeline.errors import BadInput
+from pipeline.progress import ProgressEvent, Report, silent
 
 
 class Epoch(Frozen):
@@ -53,8 +56,30 @@ class PhaseState(Frozen):
 
 
 class _Journal(Frozen):
+    """Hold all phases, the hashes of the checkpoints they name, and a hash over these values."""
+
     inputs_sha256: str
     phases: dict[str, PhaseState] = Field(default_factory=dict)
+    checkpoint_sha256: dict[str, str] = Field(default_factory=dict)
+    sha256: str = ""
+
+    def sealed(self) -> _Journal:
+        return self.model_copy(update={"sha256": self._own_hash()})
+
+    def problem(self, folder: Path) -> str | None:
+        """Return what is damaged of it, None if it is whole."""
+        if self.sha256 != self._own_hash():
+            return "the journal"
+        for name, expected in self.checkpoint_sha256.items():
+            try:
+                if sha256_file(folder / name) != expected:
+                    return name
+            except OSError:
+                return name
+        return None
+
+    def _own_hash(self) -> str:
+        return sha256_json(self.model_dump(mode="json", exclude={"sha256"}))
 
 
 class Journal:
@@ -64,20 +89,26 @@ class Journal:
     moment leaves the epoch before or the epoch after. State of other inputs is thrown away.
     """
 
-    def __init__(self, folder: Path, inputs_sha256: str) -> None:
+    def __init__(self, folder: Path, inputs_sha256: str, report: Report = silent) -> None:
         self.files = TrainingState(folder)
-        self._state = _Journal(inputs_sha256=inputs_sha256)
-        try:
-            found = _Journal.load(self.files.journal)
-        except BadInput:
-            found = None
+        self._state = _Journal(inputs_sha256=inputs_sha256).sealed()
+        found, damaged = self._found()
         if found is not None and found.inputs_sha256 == inputs_sha256:
-            self._state = found
-            return
+            if damaged is None:
+                self._state = found
+                return
+            report(ProgressEvent("train from the start", 1, 1, f"{damaged} was damaged"))
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         self._state.save(self.files.journal)
+
+    def _found(self) -> tuple[_Journal | None, str | None]:
+        try:
+            found = _Journal.load(self.files.journal)
+        except BadInput:
+            return None, None
+        return found, found.problem(self.files.folder)
 
     def phase(self, name: str) -> PhaseState:
         """Return where a phase stands."""
@@ -86,10 +117,14 @@ class Journal:
     def write(self, name: str, state: PhaseState) -> None:
         """Commit a phase's new state, then remove the checkpoints no phase names any more."""
         phases = {**self._state.phases, name: state}
-        self._state = self._state.model_copy(update={"phases": phases})
+        named = {f for p in phases.values() for f in (p.checkpoint, p.best) if f is not None}
+        known = self._state.checkpoint_sha256
+        hashes = {f: known.get(f) or sha256_file(self.files.folder / f) for f in sorted(named)}
+        self._state = self._state.model_copy(
+            update={"phases": phases, "checkpoint_sha256": hashes}
+        ).sealed()
         self._state.save(self.files.journal)
         self._write_csv()
-        named = {file for p in phases.values() for file in (p.checkpoint, p.best)}
         for path in self.files.checkpoints():
             if path.name not in named:
                 path.unlink()
@@ -104,6 +139,7 @@ class Journal:
         writer.writeheader()
         writer.writerows(epoch.model_dump() for epoch in self.history())
         write_text_atomic(self.files.history, text.getvalue())
+        seal(self.files.history)
 
 
 def save_variables(path: Path, variables: Sequence[Any]) -> None:

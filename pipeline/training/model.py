@@ -25,7 +25,7 @@ import keras
 
 from pipeline.contract.files import write_bytes_atomic
 from pipeline.contract.image import ImageContract
-from pipeline.errors import BadInput, EnvironmentProblem
+from pipeline.errors import BadInput, EnvironmentProblem, reason_of
 from pipeline.training.backbones.interface import Backbone
 
 FEATURES = "features"
@@ -80,7 +80,7 @@ def _base(backbone: Backbone, inputs: Any, width: float, weights: str) -> keras.
     except Exception as error:  # Keras raises a bare Exception when a download fails.
         raise EnvironmentProblem(
             f"cannot get the ImageNet weights of {backbone.title}",
-            got=str(error),
+            got=reason_of(error),
             next_step="connect to the internet once, or give a file with --weights PATH",
         ) from error
 
@@ -93,7 +93,7 @@ def _load(base: keras.Model, path: Path, network: str) -> None:
             "the weights do not fit the network",
             where=str(path),
             expected=f"Keras weights (.h5) of {network} without its top",
-            got=str(error).strip().splitlines()[0][:300],
+            got=reason_of(error).strip().splitlines()[0][:300],
             next_step="give the file of this backbone and width, or the backbone and width of "
             "this file",
         ) from error

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.contract.base import Frozen
+from pipeline.contract.base import Frozen, Number, WholeNumber
 from pipeline.contract.image import ImageContract
 from pipeline.training.backbones import DEFAULT, NAMES
 from pipeline.training.choices import TrainRecipe
@@ -22,8 +22,10 @@ def _known_backbone(name: str) -> str:
 
 
 BackboneName = Annotated[str, AfterValidator(_known_backbone)]
-Width = Annotated[float, Field(gt=0.0, le=2.0)]
-Count = Annotated[int, Field(ge=1)]
+Width = Annotated[Number, Field(gt=0.0, le=2.0)]
+# TensorFlow's random generators take no more.
+MAX_SEED = 2**31 - 1
+Count = Annotated[WholeNumber, Field(ge=1, le=100_000)]
 
 
 class Settings(Frozen):
@@ -110,7 +112,7 @@ class TrainRequest(Frozen):
     width: Width = 1.0
     weights: str = Field(default="imagenet", min_length=1)
     recipe: TrainRecipe = TrainRecipe.default
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: WholeNumber = Field(default=0, ge=0, le=MAX_SEED)
     batch_size: Count | None = None
     epochs: Count | None = None
     head_epochs: Count | None = None

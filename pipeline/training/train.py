@@ -18,7 +18,7 @@ from pipeline.contract.run import (
     publish_dir,
     staging_dir,
 )
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.training.checks import check_images, check_request
 from pipeline.training.job import PACKAGES, REVISION, TrainAnswer, TrainJob
@@ -122,7 +122,7 @@ def _hash_weights(path: Path) -> str:
             "cannot read the weights file",
             where=str(path),
             expected='"imagenet", "none", or the path of an .h5 file',
-            got=str(error),
+            got=reason_of(error),
         ) from error
 
 
@@ -158,7 +158,7 @@ def _difference(manifest: ModelManifest, made_with: dict[str, str]) -> str:
 def _keep_only_logs(state: TrainingState) -> None:
     # Checkpoints and cached features can be large, and the model they led to is published.
     for path in state.folder.iterdir():
-        if path in (state.history, state.tensorboard):
+        if path.name.startswith(state.history.name) or path == state.tensorboard:
             continue
         if path.is_dir():
             shutil.rmtree(path)

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.base import Frozen, Number, PathText, WholeNumber, first_problem
 from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
+from pipeline.contract.decision import Probability
+from pipeline.contract.files import resolved
 from pipeline.contract.image import MAX_SIZE_PX, MIN_SIZE_PX, ImageContract
 from pipeline.contract.recipe import Recipe
+from pipeline.contract.text_file import read_toml
 from pipeline.data.choices import OnBad
 from pipeline.data.layouts import AUTO, CHOICES
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.parity.thresholds import Thresholds
+from pipeline.tflite.runtime_versions import check_version
 from pipeline.training.backbones import DEFAULT, backbone
 from pipeline.training.choices import TrainRecipe
-from pipeline.training.request import BackboneName, Count, TrainRequest, Width
+from pipeline.training.request import MAX_SEED, BackboneName, Count, TrainRequest, Width
+
+
+def _known_runtime(version: str) -> str:
+    try:
+        check_version(version)
+    except BadInput as error:
+        raise ValueError(f"{error.what}; {error.expected} is one") from error
+    return version
 
 
 def _known_layout(name: str) -> str:
@@ -28,24 +39,28 @@ def _known_layout(name: str) -> str:
 
 
 _LIMITS = Thresholds()
+_EXAMPLE = "see the example in the README, section Stages"
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[Number, Field(ge=0.0, le=1.0)]
+RuntimeVersion = Annotated[str, AfterValidator(_known_runtime)]
 LayoutName = Annotated[str, AfterValidator(_known_layout)]
 
 
 class DataConfig(Frozen):
     """Say where the images are; no `source` means the synthetic default."""
 
-    source: str | None = None
+    source: PathText | None = None
     layout: LayoutName = AUTO
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    fractions: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)
     on_bad: OnBad = OnBad.fail
     critical: tuple[str, ...] | None = Field(
         default=None, description="None: those named as known malignancies"
     )
-    isic_table: str | None = None
+    isic_table: PathText | None = None
     license: str = "unknown"
-    per_class: int = Field(default=160, ge=4, description="synthetic images a class")
+    per_class: WholeNumber = Field(
+        default=160, ge=4, le=10_000, description="synthetic images a class"
+    )
 
 
 class TrainConfig(Frozen):
@@ -53,8 +68,8 @@ class TrainConfig(Frozen):
 
     backbone: BackboneName = DEFAULT
     recipe: TrainRecipe = TrainRecipe.default
-    weights: str = Field(default="imagenet", min_length=1)
-    size_px: int = Field(default=256, ge=MIN_SIZE_PX, le=MAX_SIZE_PX)
+    weights: PathText = "imagenet"
+    size_px: WholeNumber = Field(default=256, ge=MIN_SIZE_PX, le=MAX_SIZE_PX)
     width: Width = 1.0
     batch_size: Count | None = None
     epochs: Count | None = None
@@ -90,14 +105,24 @@ class TrainConfig(Frozen):
 class ExportConfig(Frozen):
     """Say which files to make, in order."""
 
-    quantize: tuple[Quantize, ...] = (Quantize.int8, Quantize.float16)
+    quantize: tuple[Quantize, ...] = Field(default=(Quantize.int8, Quantize.float16), min_length=1)
     io: Io | None = Field(default=None, description="of int8; None means uint8")
-    representative_count: int = Field(default=200, ge=1)
+    representative_count: WholeNumber = Field(default=200, ge=1, le=100_000)
     repair: Repair = Repair.auto
-    min_runtime: str = DEFAULT_RUNTIME
-    unsure_below: float | None = None
-    thresholds: dict[str, float] = Field(default_factory=dict)
+    min_runtime: RuntimeVersion = DEFAULT_RUNTIME
+    unsure_below: Probability | None = None
+    thresholds: dict[str, Probability] = Field(default_factory=dict)
     reference: bool = Field(default=True, description="whether bundles carry Keras's answers")
+
+    @model_validator(mode="after")
+    def _all_used(self) -> Self:
+        if len(set(self.quantize)) != len(self.quantize):
+            raise ValueError("quantize names one twice")
+        if Quantize.int8 not in self.quantize:
+            for name, value in (("io", self.io), ("repair", self.repair)):
+                if value not in (None, Io.float32, Repair.auto):
+                    raise ValueError(f"{name} would do nothing without int8 in quantize")
+        return self
 
     def recipes(self, seed: int) -> tuple[Recipe, ...]:
         """Return one recipe for each quantization."""
@@ -148,8 +173,8 @@ class ParityConfig(Frozen):
 class RunConfig(Frozen):
     """Hold a whole run; `run_dir` and `data.source` are relative to the file's folder."""
 
-    run_dir: str = "artifacts/run"
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    run_dir: PathText = "artifacts/run"
+    seed: WholeNumber = Field(default=0, ge=0, le=MAX_SEED)
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     export: ExportConfig = ExportConfig()
@@ -163,10 +188,13 @@ class RunConfig(Frozen):
             BadInput: the file is missing, not TOML, or names something unknown.
         """
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            values = read_toml(path, "run's configuration", next_step=_EXAMPLE)
+        except OSError as error:
             raise BadInput(
-                "cannot read the run's configuration", where=str(path), got=str(error)
+                "cannot read the run's configuration",
+                where=str(path),
+                got=reason_of(error),
+                next_step="give the path of a TOML file, as pipeline.toml",
             ) from error
         try:
             config = cls.model_validate(values)
@@ -175,9 +203,9 @@ class RunConfig(Frozen):
                 "the run's configuration is not valid",
                 where=str(path),
                 got=first_problem(error),
-                next_step="see the example in the README, section Stages",
+                next_step=_EXAMPLE,
             ) from error
-        return config.relative_to(path.resolve().parent)
+        return config.relative_to(resolved(path).parent)
 
     def relative_to(self, folder: Path) -> Self:
         """Return this configuration with its relative paths taken from `folder`."""

@@ -8,7 +8,7 @@ from pipeline.child import ask_child
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.choices import Step
 from pipeline.contract.dataset import ImageRecord
-from pipeline.contract.files import write_text_atomic
+from pipeline.contract.files import resolved, write_text_atomic
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import BundleManifest
@@ -79,7 +79,7 @@ def debug_model(
     converted = adapted_float_file(conversion, run, report)
     request = LayerErrorsRequest(
         float_file=ModelFile(path=str(converted.path), sha256=converted.sha256),
-        int8_file=ModelFile(path=str(file.resolve()), sha256=sha256),
+        int8_file=ModelFile(path=str(resolved(file)), sha256=sha256),
         image=converted.image,
         images=image_files(picked, source.dataset),
         representative=image_files(calibration, source.dataset),
@@ -91,6 +91,7 @@ def debug_model(
         LayerErrorsAnswer,
         report=report,
         log=run.log("debug"),
+        blamed=file,
     )
     found = DebugReport(
         model=str(model),
@@ -101,7 +102,7 @@ def debug_model(
     )
     # A bundle's file is called model.tflite everywhere, so the folder names the page.
     folder = model if model.is_dir() else model.parent
-    name = model.stem if manifest is None else folder.resolve().name
+    name = model.stem if manifest is None else resolved(folder).name
     page = run.debug_page(name)
     report_page = f"../report/{run.report.name}" if run.report.is_file() else None
     write_text_atomic(page, render_debug_page(found, date=page_date(), report_page=report_page))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.contract.bundle import MODEL_FILE, load_bundle
 from pipeline.contract.choices import Mistake
 from pipeline.contract.diagnosis import Diagnosis, Found
+from pipeline.contract.files import resolved
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -227,11 +228,11 @@ def _ask(
 ) -> tuple[Float32, npt.NDArray[np.bool_]]:
     return ask_mistaken(
         MistakenRequest(
-            model=model.file.resolve(),
+            model=resolved(model.file),
             model_sha256=model.inspection.sha256,
             image=model.image,
             input=model.inspection.graph.inputs[0],
-            images=tuple(file.model_copy(update={"path": file.path.resolve()}) for file in files),
+            images=tuple(file.model_copy(update={"path": resolved(file.path)}) for file in files),
             hypotheses=tuple(hypotheses),
             out=Path(),
         ),

@@ -15,6 +15,7 @@ from pipeline.contract.bundle import (
 from pipeline.contract.choices import Split
 from pipeline.contract.images import images_of_dataset
 from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.measured import put_together, set_apart
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Verdict
@@ -101,11 +102,12 @@ def _publish(
         added |= write_sbom(built.folder, manifest)
         added |= write_model_card(built.folder, manifest, verdict)
         manifest = manifest.model_copy(update={"files": {**manifest.files, **added}})
-    manifest, verdict = seal_bundle(built.folder, manifest, verdict)
+    saved, judged = seal_bundle(built.folder, *set_apart(manifest, verdict))
     target = run.bundle(name) if verdict.passed else run.rejected(name)
     publish_dir(built.folder, target)
     advice = None if verdict.passed else recommendation(run, job.recipe, job.source.sha256)
-    return Exported(job.recipe, target, verdict.passed, False, verdict, manifest, advice)
+    shown = put_together(saved, judged)
+    return Exported(job.recipe, target, verdict.passed, False, judged, shown, advice)
 
 
 def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported | None:
@@ -120,4 +122,4 @@ def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported
     pinned = {**inputs, "gates": str(GATE_REVISION), MANIFEST_PIN: manifest_digest(manifest)}
     if not verdict.passed or VERDICT_FILE not in manifest.files or verdict.inputs != pinned:
         return None
-    return Exported(recipe, folder, True, True, verdict, manifest)
+    return Exported(recipe, folder, True, True, verdict, put_together(manifest, verdict))

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.child import ask_child
 from pipeline.contract.choices import RuntimeName, Split
+from pipeline.contract.files import resolved
 from pipeline.contract.images import ImageSet, images_of_dataset
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.run import RunDir
@@ -221,9 +222,10 @@ def structure_gate(candidate: Candidate, *, log: Path | None = None) -> Structur
         return structure_of_file(candidate.inspection, described.image, described.labels)
     delegation = ask_child(
         "pipeline.runtimes.delegation:delegation_child",
-        DelegationRequest(model=candidate.file.resolve()),
+        DelegationRequest(model=resolved(candidate.file)),
         Delegation,
         log=log,
+        blamed=candidate.file,
     )
     return structure_of_bundle(candidate.inspection, candidate.manifest, delegation)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,15 +14,19 @@ import numpy as np
 
 from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.dataset import DatasetManifest
-from pipeline.contract.files import write_text_atomic
+from pipeline.contract.files import MAX_TABLE_BYTES, resolved, write_text_atomic
 from pipeline.contract.manifest import BundleManifest, ModelManifest
+from pipeline.contract.measured import put_together
 from pipeline.contract.run import RunDir
+from pipeline.contract.sealed import is_whole
+from pipeline.contract.text_file import read_text
 from pipeline.contract.trace import Trace
 from pipeline.contract.verdict import Verdict
-from pipeline.errors import BadInput, EnvironmentProblem, PipelineError
+from pipeline.errors import BadInput, EnvironmentProblem, PipelineError, reason_of
 from pipeline.metrics import Metrics, expected_calibration_error, load_metrics, reliability
 from pipeline.parity.align import Pair, align
 from pipeline.parity.statistics import wilson_95
+from pipeline.progress import silent
 from pipeline.report.html import render_html
 from pipeline.report.page import page_date
 from pipeline.report.run_report import (
@@ -80,7 +85,7 @@ def write_report(
         problem = EnvironmentProblem(
             "cannot write the report",
             where=str(error.filename or run.report),
-            got=str(error),
+            got=reason_of(error),
             next_step="make room or set the permissions, then `pipeline report`",
         )
     others = tuple(page.path for page in pages if page.path != asked)
@@ -103,7 +108,7 @@ def gather(run: RunDir, *, images: bool = False) -> RunReport:
     if images:
         bundles = [with_pictures(bundle, dataset, reader.unreadable) for bundle in bundles]
     return RunReport(
-        title=f"Run {run.root.resolve().name}",
+        title=f"Run {resolved(run.root).name}",
         bundles=bundles,
         dataset=dataset,
         model=model,
@@ -127,8 +132,8 @@ class _Reader:
             return load()
         except BadInput as error:
             found = Unreadable(error.where or str(path), error.what, error.got)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            found = Unreadable(str(path), "cannot be read", str(error))
+        except (OSError, csv.Error) as error:
+            found = Unreadable(str(path), "cannot be read", reason_of(error))
         self.unreadable.append(found)
         return None
 
@@ -162,7 +167,7 @@ def _bundle(
     return BundleResult(
         name=folder.name,
         verdict=verdict,
-        manifest=manifest,
+        manifest=put_together(manifest, verdict),
         published=str(folder) if published else None,
         rejected=None if published else str(folder),
         trace=reader.read(lambda: _trace(trace, manifest), trace),
@@ -226,5 +231,7 @@ def _trace(path: Path, manifest: BundleManifest) -> Trace | None:
 def _history(path: Path) -> list[dict[str, float | str]]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [{**row} for row in csv.DictReader(stream)]
+    if path.with_name(f"{path.name}.sha256").exists() and not is_whole(path, silent):
+        raise BadInput("the table of epochs was damaged", where=str(path))
+    text = read_text(path, "table of epochs", max_bytes=MAX_TABLE_BYTES)
+    return [{**row} for row in csv.DictReader(io.StringIO(text, newline=""))]

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.contract.bundle import MODEL_FILE
+from pipeline.contract.files import MAX_JSON_BYTES, read_regular
 from pipeline.contract.run import KERAS_MODEL_FILE, RunDir
 from pipeline.report.run_report import BundleResult, PageLink, RunReport
 
@@ -94,7 +95,7 @@ def _with_debug_page(bundle: BundleResult, run: RunDir, page: Path) -> BundleRes
     if entry is None or not found.is_file():
         return bundle
     # A page of an earlier file of the same name would explain another one.
-    if entry.sha256 not in found.read_text(encoding="utf-8", errors="replace"):
+    if entry.sha256.encode() not in read_regular(found, max_bytes=MAX_JSON_BYTES):
         return bundle
     return replace(bundle, debug_page=_way(page, found))
 

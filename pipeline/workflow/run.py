@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from pipeline.contract.base import first_problem
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.decision import Decision
+from pipeline.contract.labels import ISIC_2019
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.data.prepare import prepare
+from pipeline.data.splits import split_shares
 from pipeline.data.synthesize import synthesize
 from pipeline.errors import BadInput
 from pipeline.parity.thresholds import Thresholds
@@ -62,10 +64,14 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
     """
     run = RunDir(Path(config.run_dir))
     stages = _stages(config)
+    if config.data.source is None:
+        stages.decision.check_labels(ISIC_2019)
     # Before the images are read, which can take minutes.
     check_request(stages.train)
     with run.lock():
         dataset = _prepare(config, run, report)
+        # Before the training, which can take hours.
+        stages.decision.check_labels(dataset.labels)
         model = train(stages.train, run, report=report)
         source = keras_source(run, None)
         exports = tuple(
@@ -99,6 +105,7 @@ class _Stages:
 def _stages(config: RunConfig) -> _Stages:
     # All before the first stage: a bad value of the last one is refused at once.
     export = config.export
+    split_shares(config.data.fractions)
     try:
         return _Stages(
             train=config.train.request(config.seed),

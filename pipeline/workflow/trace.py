@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.contract.bundle import MODEL_FILE, load_bundle
 from pipeline.contract.choices import Io, RuntimeName, Split
+from pipeline.contract.files import resolved
 from pipeline.contract.image import ImageContract
 from pipeline.contract.images import ImageSet, images_of_dataset
 from pipeline.contract.manifest import BundleManifest
@@ -84,7 +85,7 @@ def trace_bundle(
         images=recorded[0].recording.facts.count,
         steps=trace_steps(recorded, manifest.labels.critical),
     )
-    path = run.traces / f"{bundle.resolve().name}.json"
+    path = run.traces / f"{resolved(bundle).name}.json"
     trace.save(path)
     return trace, path
 

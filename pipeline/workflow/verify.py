@@ -21,11 +21,13 @@ from pipeline.contract.bundle import (
     VERDICT_FILE,
 )
 from pipeline.contract.choices import RuntimeName
+from pipeline.contract.files import MAX_CONFIG_BYTES, MAX_IMAGE_BYTES, read_regular
 from pipeline.contract.goldens import Golden, Goldens
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.strict_json import read_strict_json
+from pipeline.contract.text_file import read_text
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
 from pipeline.export.golden_photos import GoldenPhoto
@@ -184,9 +186,9 @@ def _read(kind: type[_File], folder: Path, name: str) -> _File:
 
 def _records(folder: Path, manifest: BundleManifest) -> BundleRecords:
     try:
-        text = (folder / LABELS_FILE).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise _Unreadable(LABELS_FILE, str(error)) from error
+        text = read_text(folder / LABELS_FILE, "label file", max_bytes=MAX_CONFIG_BYTES)
+    except BadInput as error:
+        raise _Unreadable(LABELS_FILE, error.got or error.what) from error
     for role in ("model", "dataset"):
         if role not in manifest.parents:
             raise _Unreadable(MANIFEST_FILE, f"parents: no {role}")
@@ -247,7 +249,9 @@ def _replayed(folder: Path, records: BundleRecords, answers: Answers) -> Verdict
 
 def _photo(folder: Path, golden: Golden) -> GoldenPhoto:
     return GoldenPhoto(
-        golden.file, golden.about, (folder / GOLDENS_FOLDER / golden.file).read_bytes()
+        golden.file,
+        golden.about,
+        read_regular(folder / GOLDENS_FOLDER / golden.file, max_bytes=MAX_IMAGE_BYTES),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -183,9 +184,41 @@ def test_a_reader_that_has_gone_does_not_change_the_verdict(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
 @pytest.mark.parametrize("json_flag", [[], ["--json"]])
-def test_a_result_that_could_not_be_written_is_a_problem_of_the_machine(
+def test_a_verdict_stays_what_it_is_where_nothing_can_be_written(
     tmp_path: Path, json_flag: list[str]
 ) -> None:
     done = shell('"$@" >/dev/full', [*inconclusive(tmp_path), *json_flag], ROOT)
-    assert done.returncode == 3, done.stderr
+    assert done.returncode == 4, done.stderr
+    assert b"could not be decided" in done.stderr
     assert b"Traceback" not in done.stderr
+    done = shell('"$@" >/dev/full 2>&1', [*inconclusive(tmp_path), *json_flag], ROOT)
+    assert done.returncode == 4
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+@pytest.mark.parametrize("json_flag", [[], ["--json"]])
+def test_a_result_that_could_not_be_written_is_a_problem_of_the_machine(
+    tmp_path: Path, json_flag: list[str]
+) -> None:
+    done = shell('"$@" >/dev/full', ["report", "--run-dir", str(tmp_path), *json_flag], ROOT)
+    assert done.returncode == 3, done.stderr
+    assert b"cannot write the result to standard output: the disk is full" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_a_command_with_its_own_code_and_nothing_left(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "data", "synthesize", str(out), "--per-class", "2000"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline()
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from pipeline.contract.files import (
+    NotAFile,
     atomic_path,
+    read_regular,
     reserve_space,
     write_bytes_atomic,
     write_text_atomic,
@@ -66,6 +68,67 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) ->
         raise RuntimeError("power cut")
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_written_file_has_the_permissions_that_the_umask_leaves(
+    tmp_path: Path, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        write_bytes_atomic(tmp_path / "a.bin", b"x")
+        assert stat.S_IMODE((tmp_path / "a.bin").stat().st_mode) == 0o666 & ~mask
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+
+
+def test_only_a_regular_file_is_replaced_and_a_link_stays_a_link(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder", ""):
+        with pytest.raises(NotAFile):
+            write_bytes_atomic(tmp_path / name if name else Path(), b"x")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    (tmp_path / "a.bin").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("a.bin")
+    write_bytes_atomic(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+def test_a_file_is_read_up_to_its_limit_and_nothing_else_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes(100))
+    assert read_regular(path, max_bytes=100) == bytes(100)
+    with pytest.raises(NotAFile, match="100 bytes"):
+        read_regular(path, max_bytes=99)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NotAFile, match="named pipe"):
+        read_regular(tmp_path / "pipe", max_bytes=100)
+    with pytest.raises(NotAFile, match="NUL"):
+        read_regular(Path("a\0b"), max_bytes=100)
+
+
+def test_a_refused_command_leaves_no_folder_that_it_made(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "deep" / "run")
+    with pytest.raises(BadInput), run.lock():
+        raise BadInput("refused by the test")
+    assert list(tmp_path.iterdir()) == []
+    run.root.mkdir(parents=True)
+    with pytest.raises(BadInput), run.lock():
+        raise BadInput("refused by the test")
+    assert run.root.is_dir()
+
+
+def test_what_a_killed_command_was_writing_is_removed_by_the_next(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    run.export_cache.mkdir(parents=True)
+    for name in (".tmp-abc.json", "a.unfinished"):
+        (run.export_cache / name).write_bytes(b"half")
+    (run.export_cache / "kept.tflite").write_bytes(b"whole")
+    with run.lock():
+        assert names(run.export_cache) == ["kept.tflite"]
 
 
 def test_the_temporary_file_keeps_the_suffix(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_names_are_read_from_the_command() -> None:
         (b"", "no labels"),
         (b"alone\n", "no labels"),
         (b"A\nA\n", "no labels"),
-        (b"A\n\x00\n", "no labels"),
+        (b"A\n\x00\n", "holds a NUL"),
         (b'["A", "B"', "not JSON"),
         (b'["A", 1]', "another form"),
         (b'{"A": 0, "B": 2}', "indices"),
@@ -52,7 +52,7 @@ def test_names_are_read_from_the_command() -> None:
         (b'{"0": "A", "2": "B"}', "indices"),
         (b'{"A": {"index": 0}}', "another form"),
         (b"[" * 100_000, "not JSON"),
-        (b"x" * (2**20 + 1), "no file of labels"),
+        (b"x" * (2**20 + 1), "more than the 1048576"),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, content: bytes, words: str) -> None:

@@ -100,7 +100,7 @@ def test_a_saved_value_is_read_back(tmp_path: Path) -> None:
         (b"{", "not a valid image contract"),
         (b'{"height_px": "tall"}', "height_px"),
         (b'{"surprise": 1}', "surprise"),
-        (b"\xff\xfe", "cannot read the image contract"),
+        (b"\xff\xfe", "the image contract is not UTF-8"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_name(

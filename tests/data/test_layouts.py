@@ -338,4 +338,23 @@ def test_a_source_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "HAM10000_metadata.csv").write_bytes(b"lesion_id,image_id,dx\n\xff\xfe,a,nv\n")
-    assert "cannot read the table" in refusal(tmp_path)
+    assert "the table is not UTF-8" in refusal(tmp_path)
+
+
+def test_what_a_desktop_leaves_is_no_class_and_no_image_and_is_counted(tmp_path: Path) -> None:
+    root = class_folders(tmp_path, {"A": 2, "B": 2})
+    (root / "__MACOSX" / "A").mkdir(parents=True)
+    (root / "__MACOSX" / "A" / "._0.jpg").write_bytes(b"x")
+    for folder in (root, root / "A"):
+        (folder / ".DS_Store").write_bytes(b"x")
+    intake = read_layout(root)
+    assert intake.labels.names == ("A", "B")
+    assert len(intake.items) == 4
+    (finding,) = (one for one in intake.findings if one.kind == "ignored_file")
+    assert finding.count == 3
+    assert set(finding.examples) == {".DS_Store", "A/.DS_Store", "__MACOSX/A/._0.jpg"}
+
+
+def test_a_table_with_semicolons_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "HAM10000_metadata.csv").write_text("lesion_id;image_id;dx\na;b;nv\n")
+    assert "separated by semicolons, not by commas" in refusal(tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +113,36 @@ def test_a_conversion_that_was_killed_leaves_nothing_that_is_taken_for_a_result(
     cache = built.run.export_cache
     # The float file; that file adapted to what a phone feeds, and what that is; the int8 file made
     # of it, and what was said of that one.
-    assert sorted(path.suffix for path in cache.iterdir()) == [".json"] * 2 + [".tflite"] * 3
+    # And a hash beside each.
+    assert sorted(path.suffix for path in cache.iterdir()) == (
+        [".json"] * 2 + [".sha256"] * 5 + [".tflite"] * 3
+    )
+
+
+def test_a_damaged_converted_file_of_the_same_size_is_made_again(
+    built: Case, samples: Samples, tmp_path: Path
+) -> None:
+    root = tmp_path / "run"
+    shutil.copytree(built.run.root, root)
+    run = RunDir(root)
+    log = run.log(f"quantize-{INT8.name}")
+    log.unlink(missing_ok=True)
+    (int8_file,) = (path for path in run.export_cache.glob("*.tflite") if b"int8" in _note(path))
+    data = bytearray(int8_file.read_bytes())
+    data[-100] ^= 1
+    int8_file.write_bytes(data)
+    again = rebuild(samples, run, tmp_path / "staging")
+    assert log.exists()
+    assert (again.folder / "model.tflite").read_bytes() == (
+        built.staging / "model.tflite"
+    ).read_bytes()
+
+
+def _note(path: Path) -> bytes:
+    """Return what was said of an int8 file, marked as such; nothing of another."""
+    note = path.with_suffix(".json")
+    text = note.read_bytes() if note.exists() else b""
+    return b"int8" if b"steps" in text else b""
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tests.report.test_sentences import TOLERANCE, accuracy
 
 def rows(table: RenderableType, width: int = 200) -> list[list[str]]:
     """Return the cells of each line of a table, as a terminal shows it."""
-    console = Console(width=width)
+    console = Console(width=width, markup=False)
     with console.capture() as captured:
         console.print(table)
     lines = captured.get().splitlines()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 import pipeline.runtimes.ask
 from pipeline import imaging, runtimes
 from pipeline.contract.choices import RuntimeName, Split
-from pipeline.contract.hashing import sha256_file
+from pipeline.contract.hashing import sha256_bytes, sha256_file
 from pipeline.contract.images import images_of_dataset
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
@@ -274,3 +276,29 @@ def test_a_recording_is_made_again_when_what_decides_it_changes(
     monkeypatch.setattr(runtimes, "REVISION", runtimes.REVISION + 1)
     assert made_again()
     assert not made_again()
+
+
+def claiming(shape: tuple[int, ...]) -> bytes:
+    """Return an .npz whose probabilities claim a shape that they do not have."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in ("image_ids", "truth", "probabilities"):
+            array = io.BytesIO()
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(array, header)
+            packed.writestr(f"{name}.npy", array.getvalue() + bytes(16))
+    return archive.getvalue()
+
+
+def test_arrays_that_claim_terabytes_are_refused_before_any_memory_is_taken(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.json"
+    data = claiming((2**40, 3))
+    made = recording()
+    facts = made.facts.model_copy(update={"arrays_sha256": sha256_bytes(data)})
+    facts.save(path)
+    path.with_suffix(".npz").write_bytes(data)
+    with pytest.raises(BadInput, match="not a recording") as caught:
+        Recording.load(path)
+    assert "claims 13194139533312 bytes" in str(caught.value.got)

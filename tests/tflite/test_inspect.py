@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import BadInput
+from pipeline.tflite.edit import pack, unpack_whole
 from pipeline.tflite.inspect import inspect_bytes, inspect_file
 from pipeline.tflite.metadata import described_model
 from tests.export.samples import ABOUT, IMAGE, INT8, LABELS, NAMED, RECIPES, Samples
@@ -116,7 +117,7 @@ def test_what_is_no_tflite_file_is_refused_in_words(
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.tflite", tmp_path):
-        with pytest.raises(BadInput, match="cannot read"):
+        with pytest.raises(BadInput, match=r"cannot read|no \.tflite file here"):
             inspect_file(path)
 
 
@@ -226,3 +227,19 @@ def test_nothing_heavy_is_imported(samples: Samples) -> None:
         "assert not heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code, samples.described["float32"]], check=True)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_that_native_kernels_divide_by_is_refused(samples: Samples, scale: float) -> None:
+    data = samples.described[INT8.name].read_bytes()
+    model = unpack_whole(data, where="int8.tflite")
+    tensor = next(
+        t
+        for t in model.subgraphs[0].tensors
+        if t.quantization is not None
+        and len(() if t.quantization.scale is None else t.quantization.scale)
+    )
+    tensor.quantization.scale = np.array([scale], np.float32)
+    with pytest.raises(BadInput, match="damaged") as caught:
+        inspect_bytes(pack(model), where="int8.tflite")
+    assert "has the scale" in str(caught.value.got)

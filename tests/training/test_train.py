@@ -266,11 +266,11 @@ def test_missing_and_changed_images_are_counted_and_named(tmp_path: Path) -> Non
     manifest = coloured_dataset(tmp_path / "images", run)
     files = [manifest.file(image) for image in manifest.images[:2]]
     files[0].write_bytes(b"shorter")
-    with pytest.raises(BadInput, match="1 images changed") as caught:
+    with pytest.raises(BadInput, match="1 image changed") as caught:
         train(SCRATCH, run)
     assert manifest.images[0].path in str(caught.value)
     files[1].unlink()
-    with pytest.raises(BadInput, match="1 images of the dataset are missing"):
+    with pytest.raises(BadInput, match="1 image of the dataset not there any more"):
         train(SCRATCH, run)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.contract.dataset import Finding
 from pipeline.contract.labels import Labels
 from pipeline.data.attributes import attributes_of
-from pipeline.data.files import Tree, is_image_name, subfolders
+from pipeline.data.files import Tree, is_clutter, is_image_name, subfolders
 from pipeline.data.intake import EXAMPLES, Intake, Item, choose_labels, source_of
 from pipeline.data.layouts.interface import Layout, LayoutOptions
 from pipeline.data.table import read_table
@@ -88,7 +88,9 @@ def _read(root: Path, labels: Labels | None, options: LayoutOptions) -> Intake:
         for label, images in sorted(found.items())
         for path in images
     )
-    tree.ignored += [entry.name for entry in root.iterdir() if is_image_name(entry)]
+    for entry in sorted(root.iterdir()):
+        if is_clutter(entry) or is_image_name(entry):
+            tree.ignore(entry)
     return Intake(
         layout="folder",
         labels=chosen,

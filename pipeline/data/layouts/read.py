@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.contract.files import resolved
 from pipeline.contract.labels import Labels
 from pipeline.data.intake import Intake
 from pipeline.data.layouts import AUTO, NAMES, layout
@@ -35,7 +36,7 @@ def read_layout(
     """
     if not source.is_dir():
         raise BadInput("the source is not a folder", where=str(source))
-    root = source.resolve()
+    root = resolved(source)
     chosen = detect(root) if name == AUTO else layout(name)
     given = LayoutOptions() if options is None else options
     for option in given.given():

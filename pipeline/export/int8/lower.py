@@ -17,7 +17,7 @@ import numpy.typing as npt
 from litert_quantizer import qtyping, quantizer, recipe
 from litert_quantizer.algorithm_manager import AlgorithmName
 
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, reason_of
 from pipeline.export.int8.operators import CONVERSIONS, WEIGHTED
 from pipeline.export.int8.value_range import Ranges
 from pipeline.tflite.edit import (
@@ -81,7 +81,7 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
     except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
         raise BadInput(
             "the int8 quantizer refuses the model",
-            got=str(error).strip()[:400],
+            got=reason_of(error).strip()[:400],
             next_step="pipeline export --quantize float16",
         ) from error
     lowered = unpack_whole(bytes(result.quantized_model), where="the quantizer's answer")

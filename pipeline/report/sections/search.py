@@ -172,7 +172,9 @@ def _step_words(trial: Trial) -> str:
 
 
 def _latency(trial: Trial, first: Trial) -> str:
+    if trial.latency_ms_p50 is None:
+        return "-"
     text = amount(trial.latency_ms_p50, "ms")
-    if first is trial or first.latency_ms_p50 == 0:
+    if first is trial or not first.latency_ms_p50:
         return text
     return f"{text}, {trial.latency_ms_p50 / first.latency_ms_p50:.2f} of plain"
