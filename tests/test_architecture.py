@@ -209,3 +209,17 @@ def _run(code: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# Its own request, answer and log; a style sheet of the package.
+_READ_OWN_FILES = {"pipeline/child.py", "pipeline/process.py", "pipeline/report/page.py"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_files_are_opened_in_one_room_and_names_are_never_markup(file: Path) -> None:
+    source, name = file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix()
+    # `contract/files.py` opens regular files alone, up to a size, and follows circles of links.
+    if name not in _READ_OWN_FILES:
+        assert not re.search(r"\.read_(bytes|text)\(|(?<!\(__file__\))\.resolve\(\)", source)
+    # The console shows every string as it is; what has a style is a `rich.text.Text`.
+    assert not re.search(r"rich\.markup|\[/?(bold|green|red|yellow|dim)\b", source)

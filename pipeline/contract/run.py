@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.contract.files import UNFINISHED
+from pipeline.contract.files import UNFINISHED, umask
 from pipeline.errors import EnvironmentProblem, PipelineError
 
 _REPLACED = ".replaced-"
@@ -242,7 +242,7 @@ def staging_dir(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target`; it is removed unless it was published."""
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{target.name}-", dir=target.parent))
-    staging.chmod(0o755)
+    staging.chmod(0o777 & ~umask())
     try:
         yield staging
     finally:

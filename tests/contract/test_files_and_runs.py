@@ -78,6 +78,9 @@ def test_a_written_file_has_the_permissions_that_the_umask_leaves(
     try:
         write_bytes_atomic(tmp_path / "a.bin", b"x")
         assert stat.S_IMODE((tmp_path / "a.bin").stat().st_mode) == 0o666 & ~mask
+        with staging_dir(tmp_path / "bundle") as staging:
+            publish_dir(staging, tmp_path / "bundle")
+        assert stat.S_IMODE((tmp_path / "bundle").stat().st_mode) == 0o777 & ~mask
         assert os.umask(mask) == mask
     finally:
         os.umask(before)

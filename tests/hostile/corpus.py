@@ -1,7 +1,8 @@
 """List every case: a command line, and how one good thing that it reads is spoilt before.
 
 What each must come to, the exit code and the first line of the message, is in `expected.csv`;
-`python -m tests.hostile.corpus` writes that file anew, to be read before it is committed.
+`python -m tests.hostile.corpus` writes that file anew (`--missing`: only its new lines), to be read
+before it is committed.
 """
 
 from __future__ import annotations
@@ -472,6 +473,71 @@ def _tables() -> Iterator[Case]:
         yield Case(f"labels: {name}", (*_EXPORT, "--labels", "labels.txt"), labelled)
 
 
+def _input(config: dict[str, Any]) -> dict[str, Any]:
+    layers = config["config"]["layers"]
+    found: dict[str, Any] = next(one for one in layers if one["class_name"] == "InputLayer")
+    return found["config"]
+
+
+_CONFIGS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "batch_shape a number": lambda config: _input(config).update(batch_shape=5),
+    "batch_shape in words": lambda config: _input(config).update(batch_shape=[None, "a", 32, 3]),
+    "batch_shape negative": lambda config: _input(config).update(batch_shape=[None, -3, 32, 3]),
+    "batch_shape huge": lambda config: _input(config).update(batch_shape=[None, 10**12, 32, 3]),
+    "batch_shape of one channel": lambda config: _input(config).update(
+        batch_shape=[None, 32, 32, 1]
+    ),
+    "layers a number": lambda config: config["config"].update(layers=7),
+    "no layers": lambda config: config["config"].update(layers=[]),
+    "units negative": lambda config: config["config"]["layers"][-1]["config"].update(units=-3),
+    "a Lambda": lambda config: config["config"]["layers"][-1].update(class_name="Lambda"),
+    "a class of another module": lambda config: config["config"]["layers"][-1].update(
+        module="os", class_name="System"
+    ),
+    "a class by a path": lambda config: config["config"]["layers"][-1].update(class_name="../x"),
+    "no config": lambda config: config.pop("config"),
+    "nested deeply": lambda config: config.update(extra=_nested(5000)),
+}
+
+
+def _nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _models() -> Iterator[Case]:
+    for name, change in _CONFIGS.items():
+
+        def configured(place: Place, change: Callable[[dict[str, Any]], None] = change) -> None:
+            spoil.edit_config(place["good.keras"], change)
+
+        yield Case(f"keras: {name}", _KERAS, configured)
+    yield Case("keras: zip bomb", _KERAS, lambda place: spoil.zip_bomb(place["good.keras"]))
+    yield Case(
+        "keras: a path outside", _KERAS, lambda place: spoil.add_member(place["good.keras"], "../x")
+    )
+    for scale in (0.0, float("nan")):
+
+        def scaled(place: Place, scale: float = scale) -> None:
+            spoil.set_scale(place["int8.tflite"], scale)
+
+        for command in (
+            ("inspect", "{int8.tflite}"),
+            ("predict", "{int8.tflite}", "{photo.jpg}"),
+            ("record", "{int8.tflite}", "--run-dir", "{run}"),
+            ("parity", "{int8.tflite}", "--run-dir", "{run}"),
+            ("debug", "{int8.tflite}", "--run-dir", "{run}"),
+        ):
+            yield Case(f"{command[0]}: int8 with the scale {scale:g}", command, scaled)
+    yield Case(
+        "parity: arrays that claim terabytes",
+        _PARITY,
+        lambda place: spoil.claim_terabytes(place["recordings"] / "b.json"),
+    )
+
+
 def _clutter() -> Iterator[Case]:
     def left(place: Place) -> None:
         folder = place["images"] / "__MACOSX"
@@ -500,11 +566,17 @@ def cases() -> list[Case]:
         *_machine(),
         *_tables(),
         *_clutter(),
+        *_models(),
     ]
     names = [case.name for case in found]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice, twice
     return found
+
+
+def _known() -> dict[str, tuple[str, str]]:
+    with EXPECTED.open(encoding="utf-8", newline="") as stream:
+        return {row["case"]: (row["code"], row["what"]) for row in csv.DictReader(stream)}
 
 
 def _write_expected() -> None:
@@ -531,10 +603,12 @@ def _write_expected() -> None:
                 print(f"{case.name}: {problem}", file=sys.stderr, flush=True)
             return outcome
 
-        found = cases()
+        known = _known() if "--missing" in sys.argv else {}
+        found = [case for case in cases() if case.name not in known]
         with ThreadPoolExecutor(_WORKERS) as pool:
             outcomes = list(pool.map(run, enumerate(found)))
-    rows = [(case.name, one.code, one.what) for case, one in zip(found, outcomes, strict=True)]
+    made = {c.name: (str(o.code), o.what) for c, o in zip(found, outcomes, strict=True)}
+    rows = [(case.name, *{**known, **made}[case.name]) for case in cases()]
     slowest = sorted(zip(outcomes, found, strict=True), key=lambda pair: -pair[0].seconds)
     for one, case in slowest[:10]:
         print(f"{one.seconds:.1f} s: {case.name}", file=sys.stderr)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import os
 import shutil
 import socket
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from pipeline.tflite.edit import pack, unpack_whole
 
 Spoil = Callable[[Path], None]
 
@@ -121,3 +129,66 @@ ABSENT: tuple[Spoil, ...] = (missing, dangling)
 SHAPES: tuple[Spoil, ...] = (folder, terabyte)
 CONTENT: tuple[Spoil, ...] = (empty, noise, zeros, utf16, latin1, nul, half)
 ALL = (*SPECIAL, *ABSENT, *SHAPES, *CONTENT)
+
+
+def edit_config(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the configuration in a `.keras` archive."""
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    config = json.loads(members["config.json"])
+    change(config)
+    members["config.json"] = _dumped(config)
+    with zipfile.ZipFile(path, "w") as new:
+        for name, data in members.items():
+            new.writestr(name, data)
+
+
+def _dumped(value: Any) -> bytes:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        return json.dumps(value).encode()
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def add_member(path: Path, name: str) -> None:
+    """Add a file of this name to a `.keras` archive."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, b"x")
+
+
+def zip_bomb(path: Path) -> None:
+    """Add 256 MiB of zeros, packed, to a `.keras` archive."""
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("zeros", "w", force_zip64=True) as stream,
+    ):
+        for _ in range(64):
+            stream.write(bytes(2**22))
+
+
+def set_scale(path: Path, scale: float) -> None:
+    """Give the first quantized tensor of a `.tflite` file this scale."""
+    model = unpack_whole(path.read_bytes(), where=str(path))
+    for tensor in model.subgraphs[0].tensors:
+        if tensor.quantization is not None and tensor.quantization.scale is not None:
+            tensor.quantization.scale = np.array([scale], np.float32)
+            break
+    path.write_bytes(pack(model))
+
+
+def claim_terabytes(path: Path) -> None:
+    """Let the arrays of a recording claim a size they do not have, by a hash that is right."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in ("image_ids", "truth", "probabilities"):
+            array = io.BytesIO()
+            header = {"descr": "<f4", "fortran_order": False, "shape": (2**40, 3)}
+            np.lib.format.write_array_header_1_0(array, header)
+            packed.writestr(f"{name}.npy", array.getvalue() + bytes(16))
+    data = archive.getvalue()
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    facts["arrays_sha256"] = hashlib.sha256(data).hexdigest()
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    path.with_suffix(".npz").write_bytes(data)
