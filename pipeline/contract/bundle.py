@@ -23,6 +23,9 @@ GOLDENS_FILE = f"{GOLDENS_FOLDER}/goldens.json"
 # `pipeline sign` adds it to a finished bundle: it covers every other file, so none lists it.
 SIGNATURE_FILE = "model.sig"
 SIGNATURE_FILES = (SIGNATURE_FILE,)
+# What differs each time the same is exported (see `pipeline.contract.measured`): listing it would
+# make the manifest differ too.
+MEASURED_FILE = "measured.json"
 
 # In the verdict's `inputs`, the digest of the manifest.
 MANIFEST_PIN = "manifest"

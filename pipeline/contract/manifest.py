@@ -109,8 +109,8 @@ class BundleManifest(Manifest):
     `about` is what the metadata must say, `min_runtime` the oldest TFLite runtime that the
     operators allow, `promised_runtime` the one that was asked for. `recipe` names the steps an
     int8 search settled on, `search` what it tried. `decision` says how a device is to speak of
-    an answer. `files` lists every file but the manifest itself; where the same is exported again
-    the verdict's entry alone differs, since a verdict holds latencies. `normalization` is what
+    an answer. `files` lists every file but the manifest itself and what was measured, which differs
+    where the same is exported again (see `pipeline.contract.measured`). `normalization` is what
     the Keras model itself takes, which `image` need not repeat, and `logits` says that it answers
     logits: so its model can be asked again. `reference` says whether the bundle carries what its
     Keras model answered to the validation split; None in the manifests of earlier releases, whose

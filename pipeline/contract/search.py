@@ -15,7 +15,7 @@ class Trial(Frozen):
     `mean_difference` the mean over images of the largest difference in any class's probability.
     Accuracies are over the labelled images of the repair set. `latency_ms_p50` is on one thread
     of the machine that searched, so it alone is not the same every time: a bundle's manifest holds
-    None, its verdict the figure (see `pipeline.contract.measured`). `meets_target` says
+    None, its measured.json the figure (see `pipeline.contract.measured`). `meets_target` says
     whether the search may stop here.
     """
 

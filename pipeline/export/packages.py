@@ -13,11 +13,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import pipeline
+from pipeline.contract.files import resolved
 from pipeline.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from pipeline.contract.text_file import read_toml
 
 # Beside the package in a checkout; an installed wheel has none.
-LOCK = Path(pipeline.__file__).resolve().parents[1] / "uv.lock"
+LOCK = resolved(Path(pipeline.__file__)).parents[1] / "uv.lock"
 # What the installer writes says where and how it was installed, not what.
 _INSTALLER_FILES = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"})
 

@@ -11,6 +11,7 @@ from pipeline.contract.bundle import (
     GOLDENS_FILE,
     LABELS_FILE,
     MANIFEST_FILE,
+    MEASURED_FILE,
     MODEL_FILE,
     RECIPE_FILE,
     SIGNATURE_FILES,
@@ -22,8 +23,9 @@ from pipeline.contract.verdict import Check, Gate
 from pipeline.errors import BadInput, reason_of
 from pipeline.parity.comparison import expect
 
-# The manifest cannot list itself, and a signature is made of what is there.
-_UNLISTED = frozenset({MANIFEST_FILE, *SIGNATURE_FILES})
+# The manifest cannot list itself, a signature is made of what is there, and what was measured
+# differs each time.
+_UNLISTED = frozenset({MANIFEST_FILE, MEASURED_FILE, *SIGNATURE_FILES})
 # Without one of these there is nothing to prove.
 _NEEDED = (GOLDENS_FILE, LABELS_FILE, MODEL_FILE, RECIPE_FILE)
 _MAX_FILES = 10_000

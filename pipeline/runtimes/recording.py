@@ -7,7 +7,6 @@ one JSON file that holds its arrays itself. Parity compares two recordings and i
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from pipeline.contract.files import (
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.images import ImageSet
 from pipeline.errors import BadInput, reason_of
+from pipeline.runtimes.array_claims import check_claims
 
 
 class _Origin(Frozen):
@@ -156,7 +156,7 @@ class Recording:
                 next_step="make the recording again with `pipeline record`",
             )
         try:
-            _check_claims(data)
+            check_claims(data)
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 ids = arrays["image_ids"]
                 if ids.dtype.kind == "S":
@@ -257,27 +257,6 @@ def make_recording(
     recording = Recording(facts, image_ids, truth, probabilities)
     recording.check(runtime)
     return recording
-
-
-def _check_claims(data: bytes) -> None:
-    """Refuse arrays that claim more memory than the file holds, before any is taken.
-
-    Raises:
-        ValueError: an array claims another size than it has, or it unpacks to far too much.
-    """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for member in archive.infolist():
-            if member.file_size > MAX_WEIGHTS_BYTES or member.file_size > 200 * len(data):
-                raise ValueError(f"{member.filename} unpacks to {member.file_size} bytes")
-            with archive.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                read = np.lib.format.read_array_header_1_0
-                if version != (1, 0):
-                    read = np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(stream)
-                claimed = math.prod(shape) * dtype.itemsize
-                if dtype.hasobject or claimed > member.file_size:
-                    raise ValueError(f"{member.filename} claims {claimed} bytes")
 
 
 def _is_inline(json_path: Path) -> bool:

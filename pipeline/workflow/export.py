@@ -10,12 +10,11 @@ from pipeline.contract.bundle import (
     VERDICT_FILE,
     load_bundle,
     manifest_digest,
-    seal_bundle,
 )
 from pipeline.contract.choices import Split
 from pipeline.contract.images import images_of_dataset
 from pipeline.contract.manifest import BundleManifest
-from pipeline.contract.measured import put_together, set_apart
+from pipeline.contract.measured import load_measured, write_records
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir, publish_dir, staging_dir
 from pipeline.contract.verdict import Verdict
@@ -102,12 +101,11 @@ def _publish(
         added |= write_sbom(built.folder, manifest)
         added |= write_model_card(built.folder, manifest, verdict)
         manifest = manifest.model_copy(update={"files": {**manifest.files, **added}})
-    saved, judged = seal_bundle(built.folder, *set_apart(manifest, verdict))
+    manifest, verdict = write_records(built.folder, manifest, verdict)
     target = run.bundle(name) if verdict.passed else run.rejected(name)
     publish_dir(built.folder, target)
     advice = None if verdict.passed else recommendation(run, job.recipe, job.source.sha256)
-    shown = put_together(saved, judged)
-    return Exported(job.recipe, target, verdict.passed, False, judged, shown, advice)
+    return Exported(job.recipe, target, verdict.passed, False, verdict, manifest, advice)
 
 
 def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported | None:
@@ -116,10 +114,13 @@ def _published(folder: Path, recipe: Recipe, inputs: dict[str, str]) -> Exported
     try:
         verdict: Verdict = Verdict.load(folder / VERDICT_FILE)
         manifest: BundleManifest = load_bundle(folder)
+        measured = load_measured(folder)
     except BadInput:
         # Damaged or edited: it is made again, never used.
         return None
     pinned = {**inputs, "gates": str(GATE_REVISION), MANIFEST_PIN: manifest_digest(manifest)}
     if not verdict.passed or VERDICT_FILE not in manifest.files or verdict.inputs != pinned:
         return None
-    return Exported(recipe, folder, True, True, verdict, put_together(manifest, verdict))
+    return Exported(
+        recipe, folder, True, True, measured.of_verdict(verdict), measured.of_manifest(manifest)
+    )

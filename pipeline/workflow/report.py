@@ -16,7 +16,7 @@ from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.files import MAX_TABLE_BYTES, resolved, write_text_atomic
 from pipeline.contract.manifest import BundleManifest, ModelManifest
-from pipeline.contract.measured import put_together
+from pipeline.contract.measured import load_measured, load_verdict
 from pipeline.contract.run import RunDir
 from pipeline.contract.sealed import is_whole
 from pipeline.contract.text_file import read_text
@@ -167,7 +167,7 @@ def _bundle(
     return BundleResult(
         name=folder.name,
         verdict=verdict,
-        manifest=put_together(manifest, verdict),
+        manifest=load_measured(folder).of_manifest(manifest),
         published=str(folder) if published else None,
         rejected=None if published else str(folder),
         trace=reader.read(lambda: _trace(trace, manifest), trace),
@@ -178,7 +178,7 @@ def _bundle(
 
 
 def _verdict(folder: Path) -> Verdict:
-    verdict = Verdict.load(folder / VERDICT_FILE)
+    verdict = load_verdict(folder)
     figures_of(verdict, where=str(folder / VERDICT_FILE))
     return verdict
 

@@ -16,6 +16,7 @@ from pipeline.contract.bundle import (
     GOLDENS_FOLDER,
     LABELS_FILE,
     MANIFEST_FILE,
+    MEASURED_FILE,
     MODEL_FILE,
     RECIPE_FILE,
     VERDICT_FILE,
@@ -25,6 +26,7 @@ from pipeline.contract.files import MAX_CONFIG_BYTES, MAX_IMAGE_BYTES, read_regu
 from pipeline.contract.goldens import Golden, Goldens
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.measured import Measured
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.strict_json import read_strict_json
 from pipeline.contract.text_file import read_text
@@ -192,6 +194,8 @@ def _records(folder: Path, manifest: BundleManifest) -> BundleRecords:
     for role in ("model", "dataset"):
         if role not in manifest.parents:
             raise _Unreadable(MANIFEST_FILE, f"parents: no {role}")
+    if (folder / MEASURED_FILE).is_file():
+        _read(Measured, folder, MEASURED_FILE)
     return BundleRecords(
         manifest,
         _read(Verdict, folder, VERDICT_FILE),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.contract.manifest import BundleManifest
-from pipeline.contract.measured import put_together, set_apart
+from pipeline.contract.measured import set_apart
 from pipeline.contract.sealed import is_whole, remove_sealed, seal
 from pipeline.contract.search import SearchRecord, Trial
 from pipeline.contract.verdict import Verdict
@@ -68,10 +68,10 @@ def test_a_sealed_file_goes_with_its_hash(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_latencies_of_a_search_are_kept_out_of_the_manifest_and_come_back(tmp_path: Path) -> None:
+def test_what_was_measured_is_kept_out_of_what_is_hashed_and_comes_back(tmp_path: Path) -> None:
     folder = whole_bundle(tmp_path / "bundle")
     verdict = Verdict.load(folder / "verdict.json")
-    manifests = []
+    found = []
     for latency_ms in (1.5, 2.5):
         trial = Trial(
             steps=(),
@@ -86,7 +86,14 @@ def test_latencies_of_a_search_are_kept_out_of_the_manifest_and_come_back(tmp_pa
         searched = BundleManifest.load(folder / "manifest.json").model_copy(
             update={"search": SearchRecord(trials=(trial,))}
         )
-        manifest, judged = set_apart(searched, verdict)
-        assert put_together(manifest, judged) == searched
-        manifests.append(manifest.model_dump_json())
-    assert manifests[0] == manifests[1]
+        timed = verdict.model_copy(
+            update={
+                "figures": {**verdict.figures, "latency_ms": {"candidate": latency_ms}},
+                "candidate": {**verdict.candidate, "recording_sha256": str(latency_ms)},
+            }
+        )
+        manifest, judged, measured = set_apart(searched, timed)
+        assert measured.of_manifest(manifest) == searched
+        assert measured.of_verdict(judged) == timed
+        found.append((manifest.model_dump_json(), judged.model_dump_json()))
+    assert found[0] == found[1]
