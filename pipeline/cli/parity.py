@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.limits import (
+    AcceptFragileOption,
     AcceptWeakOption,
     BalancedToleranceOption,
     CriticalToleranceOption,
@@ -58,6 +59,7 @@ def parity(
     min_critical_images: MinCriticalImagesOption = None,
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
+    accept_fragile: AcceptFragileOption = False,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
@@ -73,8 +75,10 @@ def parity(
     from pipeline.cli.verdict_files import write_verdicts
     from pipeline.contract.run import RunDir
     from pipeline.errors import BadInput
+    from pipeline.report.noise_sentences import noise_words
     from pipeline.report.sentences import note
     from pipeline.report.terminal import verdict_table
+    from pipeline.report.verdict_figures import figures_of
     from pipeline.workflow.parity import judge_model, judge_recording_files
     from pipeline.workflow.refusal import refusal
 
@@ -89,6 +93,7 @@ def parity(
             min_critical_images=min_critical_images,
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
+            accept_fragile=accept_fragile,
         )
     named = None if critical is None else tuple(critical)
     if model is not None and reference is None and candidate is None:
@@ -111,10 +116,12 @@ def parity(
             expected="`pipeline parity BUNDLE`, or `--reference A.json --candidate B.json`, where "
             "A may be a bundle",
         )
+    noise = figures_of(verdict).noise
     problem = write_verdicts({"parity": verdict}, junit=junit, markdown=markdown)
     output.conclude(
         {"verdict": verdict.model_dump(mode="json")},
         refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
+        *(() if noise is None else (escape(noise_words(noise)),)),
         *(f"[bold yellow]{escape(note(n))}[/]" for n in verdict.figures.get("notes", [])),
     )

@@ -6,6 +6,7 @@ from pydantic import AliasChoices, Field
 
 from pipeline.contract.base import Frozen
 from pipeline.contract.choices import Step
+from pipeline.contract.noise import NoiseFloor
 
 
 class Trial(Frozen):
@@ -35,7 +36,9 @@ class SearchRecord(Frozen):
     """Hold a whole search: its trials in order, the float model's own figures, the images.
 
     `repair_sha256` are the training images it was measured on, together with blends of them.
-    `min_agreement` and `max_mean_difference` are the target of every trial.
+    `min_agreement` and `max_mean_difference` are the target of every trial. `noise` is the float
+    model's own on the same images and blends, measured before anything was tried; None in the
+    records of earlier releases.
     """
 
     # "rungs" in the manifests of earlier releases.
@@ -45,3 +48,4 @@ class SearchRecord(Frozen):
     repair_sha256: tuple[str, ...] = ()
     min_agreement: float | None = None
     max_mean_difference: float | None = None
+    noise: NoiseFloor | None = None

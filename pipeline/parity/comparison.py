@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from pipeline.contract.verdict import Check, Data, Gate, Outcome
+from pipeline.parity.own_noise import OWN_NOISE_ACCEPTED, is_within_own_noise
 from pipeline.parity.statistics import mcnemar_exact
 
 
@@ -88,7 +89,9 @@ def outcome_of(check: Check) -> Outcome:
         if check.evidence["kind"] != "comparison":
             return Outcome.inconclusive
         passed = _is_expected(check.evidence)
-    return Outcome.passed if passed or _is_excused(check) else Outcome.failed
+    if passed or _is_excused(check):
+        return Outcome.passed
+    return Outcome.inconclusive if is_within_own_noise(check) else Outcome.failed
 
 
 def _judged(check: Check) -> Check:
@@ -112,6 +115,8 @@ def _is_excused(check: Check) -> bool:
     rule, paired = check.evidence.get("unless"), check.evidence.get("paired")
     if isinstance(rule, dict) and rule.get("kind") == "weak_reference_accepted":
         return check.name == "reference_better_than_largest_class"
+    if isinstance(rule, dict) and rule.get("kind") == OWN_NOISE_ACCEPTED:
+        return is_within_own_noise(check)
     if not isinstance(rule, dict) or rule.get("kind") != "gain_within_chance":
         return False
     significance = rule.get("significance")

@@ -8,9 +8,12 @@ from fractions import Fraction
 import numpy as np
 from pydantic import JsonValue
 
+from pipeline.contract.noise import MeasuredNoise
 from pipeline.contract.verdict import Check, Gate
 from pipeline.parity.answers import Answers, Flags
 from pipeline.parity.comparison import compare, not_measured, too_few_images
+from pipeline.parity.noise import own_noise
+from pipeline.parity.own_noise import OWN_NOISE_ACCEPTED
 from pipeline.parity.statistics import mcnemar_exact, wilson_95
 from pipeline.parity.thresholds import Thresholds
 
@@ -24,16 +27,18 @@ def task_checks(
     critical: tuple[str, ...],
     *,
     unlabelled: bool = False,
+    noise: MeasuredNoise | None = None,
 ) -> list[Check]:
     """Check accuracy, agreement, balanced accuracy and the recall of each critical class.
 
-    Of images that are declared `unlabelled` nothing but the agreement is asked.
+    Of images that are declared `unlabelled` nothing but the agreement is asked. `noise` is the
+    reference's own, within which a lack of agreement proves nothing.
     """
     if unlabelled:
-        return [_agreement(answers, thresholds)]
+        return [_agreement(answers, thresholds, noise)]
     return [
         _accuracy(answers, thresholds),
-        _agreement(answers, thresholds),
+        _agreement(answers, thresholds, noise),
         _balanced_accuracy(answers, thresholds),
         *(_critical_recall(answers, thresholds, name) for name in critical),
     ]
@@ -66,8 +71,13 @@ def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
     )
 
 
-def _agreement(answers: Answers, thresholds: Thresholds) -> Check:
+def _agreement(answers: Answers, thresholds: Thresholds, noise: MeasuredNoise | None) -> Check:
     total, agreed = len(answers.agreed), int(answers.agreed.sum())
+    more: dict[str, JsonValue] = {}
+    if noise is not None:
+        more["own_noise"] = own_noise(answers, noise)
+        if thresholds.accept_fragile:
+            more["unless"] = {"kind": OWN_NOISE_ACCEPTED}
     return compare(
         "top1_agreement",
         Gate.task,
@@ -81,6 +91,7 @@ def _agreement(answers: Answers, thresholds: Thresholds) -> Check:
             "n": total,
             "interval_95": list(wilson_95(agreed, total)),
             "needed": math.ceil(thresholds.min_top1_agreement * total - 1e-9),
+            **more,
         },
         undecided=too_few_images(total, thresholds.min_images),
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.contract.verdict import Check
+from pipeline.report.noise_sentences import fragile_words, own_noise_words
 from pipeline.report.reference_sentences import REFERENCE_SENTENCES
 from pipeline.report.wording import (
     amount,
@@ -35,6 +36,8 @@ def sentence(check: Check) -> str:
     text = _worded(SENTENCES, evidence, "evidence")
     if reason := evidence.get("undecided"):
         text = f"undecided, {_reason(reason)}: {text}"
+    if noise := own_noise_words(check):
+        text = f"{noise}; {text}"
     if excuse := exception(check):
         text = f"{text}; passed as {excuse}"
     return text
@@ -255,6 +258,7 @@ _NOTES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
             else "."
         )
     ),
+    "fragile_model": fragile_words,
     "choice_not_compared": lambda data: (
         "The chosen class is not compared: the reference prefers none by more than "
         f"{data['margin']:g} on any golden."

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from pipeline.contract.base import first_problem
+from pipeline.contract.noise import NoiseFloor
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
 
@@ -96,6 +97,12 @@ class Ties(_Shown):
     candidate: int
 
 
+class Noise(NoiseFloor):
+    """Hold the reference's own noise, and whether it is fragile."""
+
+    fragile: bool
+
+
 class VerdictFigures(_Shown):
     """Hold what a page shows of `Verdict.figures`; what was not measured is None or empty."""
 
@@ -109,6 +116,7 @@ class VerdictFigures(_Shown):
     flips: Flips | None = None
     probability_difference: Difference | None = None
     ties: Ties | None = None
+    noise: Noise | None = None
 
     @model_validator(mode="after")
     def _confusion_is_of_the_classes(self) -> Self:

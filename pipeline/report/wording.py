@@ -80,6 +80,8 @@ def exception(check: Check) -> str:
         return f"a gain that chance explains{shown}"
     if isinstance(rule, dict) and rule.get("kind") == "weak_reference_accepted":
         return "a weak reference that was accepted (--accept-weak-reference)"
+    if isinstance(rule, dict) and rule.get("kind") == "own_noise_accepted":
+        return "the noise of a fragile model, which was accepted (--accept-fragile)"
     return f"by a rule without words here: {plain(rule)}"
 
 

@@ -126,6 +126,7 @@ class ParityConfig(Frozen):
     min_critical_images: Count = _LIMITS.min_critical_images
     min_reference_accuracy: Share | None = _LIMITS.min_reference_accuracy
     accept_weak_reference: bool = _LIMITS.accept_weak_reference
+    accept_fragile: bool = _LIMITS.accept_fragile
 
     def thresholds(self) -> Thresholds:
         """Return the limits of the gates."""
@@ -139,6 +140,7 @@ class ParityConfig(Frozen):
             min_critical_images=self.min_critical_images,
             min_reference_accuracy=self.min_reference_accuracy,
             accept_weak_reference=self.accept_weak_reference,
+            accept_fragile=self.accept_fragile,
         )
 
 

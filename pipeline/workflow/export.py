@@ -18,7 +18,12 @@ from pipeline.progress import Report, silent
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.workflow.export_job import ExportJob
-from pipeline.workflow.exported import Exported, recommendation, reference_advice
+from pipeline.workflow.exported import (
+    Exported,
+    fragile_advice,
+    recommendation,
+    reference_advice,
+)
 from pipeline.workflow.judge import GATE_REVISION, Candidate, hold_reference, judge
 from pipeline.workflow.source import KerasSource
 
@@ -87,7 +92,9 @@ def _publish(
     verdict.save(built.folder / VERDICT_FILE)
     target = run.bundle(name) if verdict.passed else run.rejected(name)
     publish_dir(built.folder, target)
-    advice = None if verdict.passed else recommendation(run, job.recipe, job.source.sha256)
+    advice = None
+    if not verdict.passed:
+        advice = fragile_advice(verdict) or recommendation(run, job.recipe, job.source.sha256)
     return Exported(job.recipe, target, verdict.passed, False, verdict, manifest, advice)
 
 

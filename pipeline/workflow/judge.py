@@ -24,10 +24,11 @@ from pipeline.runtimes.delegation import Delegation, DelegationRequest
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.metadata import DescribedModel
+from pipeline.workflow.noise import own_noise, works_in_8_bits
 from pipeline.workflow.source import KerasSource
 
 # Raise it when the gates change what they accept: a verdict of other gates is not found again.
-GATE_REVISION = 2
+GATE_REVISION = 3
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,16 @@ def judge(
             run,
             report=report,
         )
+        noise = None
+        if works_in_8_bits(candidate.inspection):
+            noise = own_noise(reference, run, report=report)
         verdict = judge_recordings(
             held.recording,
             candidate_recording,
             thresholds,
             critical=critical,
             unlabelled=reference.dataset.unlabelled,
+            noise=noise,
             before=(*held.checks, *structure.checks),
         )
     figures = {

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
+from pipeline.contract.noise import NoiseFloor
 from pipeline.contract.search import Trial
 from pipeline.export.int8.affine import dequantize
 from pipeline.export.int8.io_types import to_int8
@@ -47,7 +48,7 @@ class RepairSet:
     pixels: uint8 (n, height, width, 3); the first `labelled` of them are plain photographs with
     a label, none where the photographs have no labels.
     truth: int64 (labelled,), label indices. reference: float32 (n, classes). critical: label
-    index by name.
+    index by name. noise: the float model's own on these images, where it was measured.
     """
 
     pixels: Array
@@ -55,6 +56,7 @@ class RepairSet:
     truth: npt.NDArray[np.int64]
     reference: Float32
     critical: Mapping[str, int]
+    noise: NoiseFloor | None = None
 
 
 def with_blends(pixels: Array, truth: npt.NDArray[np.int64]) -> Array:

@@ -58,6 +58,16 @@ class QuantizeAnswer(Frozen):
     search: SearchRecord
 
 
+class NoiseRequest(Frozen):
+    """Ask for the noise floor of a float file on `images`; `seed` draws the noise."""
+
+    float_file: ModelFile
+    image: ImageContract
+    labels: Labels
+    images: tuple[ImageFile, ...] = Field(min_length=1)
+    seed: int = Field(ge=0)
+
+
 class LayerErrorsRequest(Frozen):
     """Ask for the error of every layer of an int8 file over `images`.
 

@@ -137,6 +137,7 @@ def search(
         float_critical_recall=recall,
         min_agreement=MIN_AGREEMENT,
         max_mean_difference=MAX_MEAN_DIFFERENCE,
+        noise=repair_set.noise,
     )
     return Found(chosen.data, chosen.trial.steps, chosen.trial.float16_layers, record)
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.contract.choices import Step
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.search import SearchRecord, Trial
+from pipeline.report.noise_sentences import noise_words
 from pipeline.report.plots import Bar, share_bars
 from pipeline.report.run_report import BundleResult
 from pipeline.report.wording import amount, counted, joined
@@ -66,6 +67,7 @@ def context(bundle: BundleResult) -> dict[str, Any] | None:
         "max_mean_difference": amount(search.max_mean_difference, "probability"),
         "calibrated_on": len(manifest.representative_sha256),
         "delegation": _delegation(bundle),
+        "noise": None if search.noise is None else noise_words(search.noise),
         "bars": share_bars(bars, f"Agreement with the float model: {words}.", asked),
         "columns": COLUMNS,
         "rows": [
