@@ -17,6 +17,7 @@ from pipeline.contract.manifest import NOTICE, BundleManifest
 from pipeline.contract.verdict import Gate, Outcome, Verdict
 from pipeline.metrics import Metrics
 from pipeline.report.layers import COLUMNS, cells
+from pipeline.report.search_sentences import why_no_more
 from pipeline.report.sections.search import TITLE, trial_rows
 from pipeline.report.wording import asked_for, headline, measured, title
 from pipeline.tflite.inspect import Inspection
@@ -59,7 +60,12 @@ def search_table(manifest: BundleManifest, name: str) -> Table | None:
     rows = trial_rows(manifest)
     if not rows:
         return None
-    table = Table(title=f"{escape(name)}: {TITLE}", title_justify="left")
+    table = Table(
+        title=f"{escape(name)}: {TITLE}",
+        title_justify="left",
+        caption=why_no_more(manifest.search),
+        caption_justify="left",
+    )
     for column in ("step", "agreement", "mean difference", "latency p50", "result"):
         table.add_column(column, overflow="fold")
     for row in rows:

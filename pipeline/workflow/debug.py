@@ -83,6 +83,7 @@ def debug_model(
         image=converted.image,
         images=image_files(picked, source.dataset),
         representative=image_files(calibration, source.dataset),
+        steps=recipe.steps or (),
         seed=recipe.seed,
     )
     answer = ask_child(
@@ -96,7 +97,7 @@ def debug_model(
         model=str(model),
         model_sha256=sha256,
         images=len(picked),
-        equalized=bool(calibration),
+        equalized=Step.equalization in (recipe.steps or ()),
         layers=answer.layers,
     )
     # A bundle's file is called model.tflite everywhere, so the folder names the page.
@@ -130,14 +131,15 @@ def _manifest_of(model: Path) -> BundleManifest | None:
 
 
 def _calibration(source: KerasSource, manifest: BundleManifest | None) -> tuple[ImageRecord, ...]:
-    """Return the images that the float model must be equalized on; none for most files."""
-    if manifest is None or Step.equalization not in (manifest.recipe.steps or ()):
+    """Return the images that the float model must be rewritten on; none for most files."""
+    rewriting = {Step.equalization, Step.dither}
+    if manifest is None or not rewriting & {*(manifest.recipe.steps or ())}:
         return ()
     recipe = manifest.recipe
     images = representative_images(source.dataset, recipe.representative_count, recipe.seed)
     if tuple(one.sha256 for one in images) != manifest.representative_sha256:
         raise BadInput(
-            "the bundle was equalized on images that this run no longer has",
+            "the bundle was calibrated on images that this run no longer has",
             where=str(source.dataset.root),
             expected=f"{len(manifest.representative_sha256)} images that its manifest names",
             next_step="export again, or give the --run-dir of the run that exported it",

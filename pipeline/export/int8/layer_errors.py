@@ -24,7 +24,7 @@ from pipeline.export.int8.kernels import ActivationProbe
 from pipeline.export.int8.operators import WEIGHTED
 from pipeline.export.int8.pairing import TensorPair, check_input, check_weights, paired
 from pipeline.export.int8.request import LayerErrorsAnswer, LayerErrorsRequest
-from pipeline.export.int8.steps.equalization import equalize
+from pipeline.export.int8.steps.registry import plan_of
 from pipeline.export.int8.threads import FIXED_PARTS, in_threads
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import normalize
@@ -59,10 +59,11 @@ def layer_errors_child(request: LayerErrorsRequest, report: Report) -> LayerErro
         pixels = load_pixels(
             request.representative, image, "read the representative images", report
         )
-        statistics = collect_statistics(
-            float_model, pixels, image, seed=request.seed, report=report
-        )
-        float_model = equalize(float_model, statistics)
+        for prepared in plan_of(request.steps).prepares:
+            statistics = collect_statistics(
+                float_model, pixels, image, seed=request.seed, report=report
+            )
+            float_model = prepared(float_model, statistics)
     check_weights(float_model, int8_model, where)
     pixels = load_pixels(request.images, image, "read the images", report)
     figures = compare(float_model, int8_model, pairs, pixels, image, report)

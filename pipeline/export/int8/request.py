@@ -71,8 +71,9 @@ class NoiseRequest(Frozen):
 class LayerErrorsRequest(Frozen):
     """Ask for the error of every layer of an int8 file over `images`.
 
-    Where `representative` is not empty the float model is first equalized on those images, as the
-    exporter did it. `seed` is of the samples that are drawn from their activations.
+    Where `representative` is not empty the float model is first rewritten on those images by those
+    of `steps` that rewrite it, as the exporter did it. `seed` is of the samples that are drawn from
+    their activations.
     """
 
     float_file: ModelFile
@@ -80,6 +81,7 @@ class LayerErrorsRequest(Frozen):
     image: ImageContract
     images: tuple[ImageFile, ...] = Field(min_length=1)
     representative: tuple[ImageFile, ...] = ()
+    steps: tuple[Step, ...] = ()
     seed: int = Field(ge=0)
 
 

@@ -266,7 +266,7 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
     equal = (Step.ranges, Step.bias_correction, Step.equalization)
     path = saved("equalized", maker.finish(maker.build(equal)))
     found["equalized, unsaid"] = debug(path)
-    found["equalized"] = debug(path, representative=images)
+    found["equalized"] = debug(path, representative=images, steps=equal)
 
     statistics = collect_statistics(model, pixels, IMAGE, seed=0, report=silent)
     ranges = {name: min_max(one) for name, one in statistics.items()}
