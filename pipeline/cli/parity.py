@@ -75,7 +75,7 @@ def parity(
     from pipeline.cli.verdict_files import write_verdicts
     from pipeline.contract.run import RunDir
     from pipeline.errors import BadInput
-    from pipeline.report.noise_sentences import noise_words
+    from pipeline.report.noise_sentences import noise_words, spread_words
     from pipeline.report.sentences import note
     from pipeline.report.terminal import verdict_table
     from pipeline.report.verdict_figures import figures_of
@@ -116,12 +116,17 @@ def parity(
             expected="`pipeline parity BUNDLE`, or `--reference A.json --candidate B.json`, where "
             "A may be a bundle",
         )
-    noise = figures_of(verdict).noise
+    figures = figures_of(verdict)
     problem = write_verdicts({"parity": verdict}, junit=junit, markdown=markdown)
     output.conclude(
         {"verdict": verdict.model_dump(mode="json")},
         refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
-        *(() if noise is None else (escape(noise_words(noise)),)),
+        *(() if figures.noise is None else (escape(noise_words(figures.noise)),)),
+        *(
+            ()
+            if figures.runtime_spread is None
+            else (escape(spread_words(figures.runtime_spread)),)
+        ),
         *(f"[bold yellow]{escape(note(n))}[/]" for n in verdict.figures.get("notes", [])),
     )

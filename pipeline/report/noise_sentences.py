@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.contract.noise import NoiseFloor, NoiseLevel
 from pipeline.contract.verdict import Check, Outcome
+from pipeline.report.verdict_figures import RuntimeSpread
 from pipeline.report.wording import amount, counted, joined
 
 WHAT_HELPS = (
@@ -83,3 +84,18 @@ def _whole(value: Any) -> int:
 
 def _real(value: Any) -> float:
     return float(value)
+
+
+def spread_words(spread: RuntimeSpread) -> str:
+    """Say how other runtimes answer, one after another."""
+    parts = [
+        f"{one.runtime} is not installed"
+        if one.agreement is None
+        else f"{one.runtime} agrees on {amount(one.agreement, 'share')}, mean difference "
+        f"{amount(one.mean_difference, 'probability')}"
+        for one in spread.others
+    ]
+    return (
+        f"The same file through other kernels, on {counted(spread.images, 'image')} against "
+        f"{spread.runtime}: {joined(parts)}."
+    )

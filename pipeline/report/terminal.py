@@ -24,7 +24,7 @@ from pipeline.tflite.inspect import Inspection
 
 _STYLE = {Outcome.passed: "green", Outcome.failed: "bold red", Outcome.inconclusive: "yellow"}
 # Columns of the terminal from which the weights of a layer are shown too.
-_WIDE = 132
+_WIDE = 150
 _NARROW_COLUMNS = 6
 
 

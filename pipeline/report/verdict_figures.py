@@ -97,6 +97,22 @@ class Ties(_Shown):
     candidate: int
 
 
+class OtherRuntime(_Shown):
+    """Hold how another runtime answers the same file; None where it is not installed."""
+
+    runtime: str
+    agreement: float | None = None
+    mean_difference: float | None = None
+
+
+class RuntimeSpread(_Shown):
+    """Hold how other runtimes answer some images that `runtime` answered too."""
+
+    runtime: str
+    images: int
+    others: tuple[OtherRuntime, ...]
+
+
 class Noise(NoiseFloor):
     """Hold the reference's own noise, and whether it is fragile."""
 
@@ -117,6 +133,7 @@ class VerdictFigures(_Shown):
     probability_difference: Difference | None = None
     ties: Ties | None = None
     noise: Noise | None = None
+    runtime_spread: RuntimeSpread | None = None
 
     @model_validator(mode="after")
     def _confusion_is_of_the_classes(self) -> Self:

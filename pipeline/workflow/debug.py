@@ -28,6 +28,7 @@ from pipeline.report.debug_page import render_debug_page
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
 from pipeline.tflite.metadata import described_model
+from pipeline.workflow.noise import own_noise
 from pipeline.workflow.source import (
     KerasSource,
     StatedModel,
@@ -97,6 +98,7 @@ def debug_model(
         model=str(model),
         model_sha256=sha256,
         images=len(picked),
+        noise=own_noise(source, run, report=report).floor,
         equalized=Step.equalization in (recipe.steps or ()),
         layers=answer.layers,
     )

@@ -26,6 +26,7 @@ from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.noise import own_noise, works_in_8_bits
 from pipeline.workflow.source import KerasSource
+from pipeline.workflow.spread import runtime_spread
 
 # Raise it when the gates change what they accept: a verdict of other gates is not found again.
 GATE_REVISION = 3
@@ -102,6 +103,19 @@ def judge(
             noise=noise,
             before=(*held.checks, *structure.checks),
         )
+        if works_in_8_bits(candidate.inspection):
+            spread = runtime_spread(
+                candidate_recording,
+                candidate.file,
+                candidate.described.image,
+                candidate.described.labels,
+                reference.dataset,
+                run,
+                report=report,
+            )
+            verdict = verdict.model_copy(
+                update={"figures": {**verdict.figures, "runtime_spread": spread}}
+            )
     figures = {
         **verdict.figures,
         "not_checked": list(structure.not_checked),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipeline.child import ask_child
 from pipeline.contract.choices import Io, Quantize, Split
+from pipeline.contract.dataset import ImageRecord
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.manifest import package_versions
 from pipeline.contract.noise import MeasuredNoise
@@ -29,6 +32,13 @@ def works_in_8_bits(inspection: Inspection) -> bool:
     return "QUANTIZE" in names or any(one.dtype in ("int8", "uint8") for one in tensors)
 
 
+def evenly_spaced(images: Iterable[ImageRecord], most: int) -> tuple[ImageRecord, ...]:
+    """Return `most` of the distinct images, evenly from all of them; all where they are fewer."""
+    unique = tuple({one.sha256: one for one in images}.values())
+    count = min(most, len(unique))
+    return tuple(unique[place * len(unique) // count] for place in range(count))
+
+
 def own_noise(source: KerasSource, run: RunDir, *, report: Report = silent) -> MeasuredNoise:
     """Return the noise floor of a model's float file on images of the validation split.
 
@@ -42,9 +52,7 @@ def own_noise(source: KerasSource, run: RunDir, *, report: Report = silent) -> M
     recipe = Recipe(quantize=Quantize.float32, io=Io.float32)
     conversion = Conversion(source.classifier_spec(), recipe, labels, dataset)
     adapted = adapted_float_file(conversion, run, report)
-    unique = tuple({one.sha256: one for one in dataset.of(Split.validation)}.values())
-    count = min(_MOST_IMAGES, len(unique))
-    chosen = tuple(unique[place * len(unique) // count] for place in range(count))
+    chosen = evenly_spaced(dataset.of(Split.validation), _MOST_IMAGES)
     request = NoiseRequest(
         float_file=ModelFile(path=str(adapted.path), sha256=adapted.sha256),
         image=adapted.image,

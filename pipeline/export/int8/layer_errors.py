@@ -119,6 +119,8 @@ class _Sums:
         self.signal = self.error = 0.0
         self.values = self.at_lowest = self.at_highest = 0
         self.channel_error: Float64 = np.zeros(1)
+        self.channel_low: Array | None = None
+        self.channel_high: Array | None = None
 
     def add(self, wanted: Array, stored: Array, pair: TensorPair) -> None:
         real = stored
@@ -133,9 +135,27 @@ class _Sums:
         self.error += float(np.vdot(error, error))
         rows = error.reshape(-1, error.shape[-1] if error.ndim else 1)
         self.channel_error = self.channel_error + rows.sum(axis=0, dtype=np.float64)
+        seen = wanted.reshape(rows.shape)
+        self._widen(seen.min(axis=0), seen.max(axis=0))
         self.values += wanted.size
 
+    def _widen(self, low: Array, high: Array) -> None:
+        if self.channel_low is None or self.channel_high is None:
+            self.channel_low, self.channel_high = low, high
+        else:
+            self.channel_low = np.minimum(self.channel_low, low)
+            self.channel_high = np.maximum(self.channel_high, high)
+
+    @property
+    def dead(self) -> int | None:
+        """Return how many channels of the float activation never change."""
+        if self.channel_low is None or self.channel_high is None:
+            return None
+        return int((self.channel_low == self.channel_high).sum())
+
     def join(self, other: _Sums) -> None:
+        if other.channel_low is not None and other.channel_high is not None:
+            self._widen(other.channel_low, other.channel_high)
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.signal += other.signal
         self.error += other.error
@@ -167,6 +187,7 @@ def _figures(float_model: Model, pair: TensorPair, sums: _Sums) -> LayerFigures:
         float_high=sums.high,
         sqnr_db=10 * math.log10(sums.signal / sums.error) if defined else None,
         saturated_share=saturated / sums.values,
+        dead_channels=sums.dead,
         **known,
     )
 
@@ -181,6 +202,7 @@ def _weight_figures(model: Model, operator: Any) -> Iterator[tuple[str, float]]:
     yield "weight_high", float(weights.max())
     last = name_of(model, operator) == "DEPTHWISE_CONV_2D"
     rows = np.moveaxis(weights, -1 if last else 0, 0).reshape(weights.shape[-1 if last else 0], -1)
+    yield "absolute_sum", float(np.abs(rows).sum(axis=1, dtype=np.float64).max())
     reach = np.abs(rows).max(axis=1).astype(np.float64)
     if reach.any():
         yield "weight_channel_ratio", float(reach.max() / reach[reach > 0].min())
