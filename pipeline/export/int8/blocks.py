@@ -19,7 +19,10 @@ _ACTIVATIONS = frozenset(
 
 
 def leading_blocks(model: Model) -> list[tuple[str, ...]]:
-    """Return for each block end, in order, the tensors that all operators up to it write.
+    """Return for each place to cut, in order, the tensors that all operators up to it write.
+
+    The places are the ends of blocks, and before them the last place within the first block: what
+    a linear layer gives rounds worse than what ReLU6 cut off before it.
 
     A block ends where exactly one activation goes on to what follows, and a residual sum, a
     concatenation, a pool or a linear layer has just written it: where MobileNetV2's bottleneck,
@@ -39,6 +42,7 @@ def leading_blocks(model: Model) -> list[tuple[str, ...]]:
         return []
     cuts = [index for index in _cuts(model) if weighted[0] <= index < weighted[-1]]
     ends = [index for index in cuts if _ends_block(model, index, readers)] or cuts
+    ends = [*[index for index in cuts if index < ends[0]][-1:], *ends] if ends else []
     written = [
         [text(main.tensors[int(j)].name) for j in operator.outputs] for operator in main.operators
     ]

@@ -43,7 +43,9 @@ def residual() -> Model:
 
 def test_a_block_ends_at_a_linear_layer_or_a_sum_that_alone_goes_on() -> None:
     # project2 is linear too, but the sum still needs what was before it.
+    # The first place is within the first block, before its linear layer.
     assert leading_blocks(residual()) == [
+        ("expand",),
         ("expand", "project"),
         ("expand", "project", "expand2", "project2", "sum"),
     ]
@@ -71,7 +73,7 @@ def test_a_concatenation_and_a_pool_end_a_block() -> None:
     network.mean("both", "mean")
     network.dense("mean", "dense", np.ones((2, 8), np.float32), np.zeros(2, np.float32))
     ends = [block[-1] for block in leading_blocks(network.build("dense"))]
-    assert ends == ["pool", "both"]
+    assert ends == ["left", "pool", "both"]
 
 
 def test_a_network_without_layers_has_no_blocks() -> None:
@@ -85,7 +87,7 @@ def test_the_first_blocks_stay_in_floats_sums_included_and_the_rest_follows_them
     builder = Int8Builder(model, PIXELS, IMAGE, Io.uint8, 0, silent)
     blocks = leading_blocks(builder.float_model)
     steps = (Step.ranges, Step.bias_correction, Step.float16_prefix)
-    graph = builder.build(steps, blocks[1])
+    graph = builder.build(steps, blocks[-1])
     tensors = graph.subgraphs[0].tensors
     kinds = [
         (name_of(graph, one), dtype_name(tensors[int(one.outputs[0])]))
@@ -115,7 +117,7 @@ def test_the_first_blocks_stay_in_floats_sums_included_and_the_rest_follows_them
 def test_what_a_prefix_hands_on_is_the_float_model_s_but_for_float16_weights() -> None:
     model = residual()
     builder = Int8Builder(model, PIXELS, IMAGE, Io.uint8, 0, silent)
-    layers = leading_blocks(builder.float_model)[1]
+    layers = leading_blocks(builder.float_model)[-1]
     steps = (Step.ranges, Step.bias_correction, Step.float16_prefix)
     graph = builder.build(steps, layers)
     (added,) = (

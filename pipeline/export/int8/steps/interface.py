@@ -77,9 +77,9 @@ class RepairStep:
 
     source: the publication it follows. apply: returns the plan with this step in it.
     float16_layer_counts: how many of the most sensitive layers a search leaves in floats, one
-    trial after another, and float16_block_counts: how many of the first blocks; both empty for a
-    step that keeps everything in 8 bits. alone: whether a search tries it without the next one.
-    applies: whether a float model has what the step changes.
+    trial after another, and float16_block_counts: up to which of the places where a block ends;
+    both empty for a step that keeps everything in 8 bits. alone: whether a search tries it without
+    the next one. applies: whether a float model has what the step changes.
     min_gain: by what share of the error it must lower it to be kept.
     """
 
