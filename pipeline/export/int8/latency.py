@@ -4,7 +4,8 @@ Child process only: imports LiteRT.
 
 A machine is slower at one moment than at another, so two graphs that are timed one after the other
 say nothing. Here every image is answered by all of them in turn, and each ratio is taken of times
-that lie next to each other; the median leaves out the moments when something else ran.
+that lie next to each other. They are the processor's time on one thread, which leaves out what
+other processes took; the median leaves out what the caches lost to them.
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def pairwise_latency(graphs: Sequence[Timed]) -> list[tuple[float, list[float]]]
     for number in range(rounds):
         for place, (kernel, one) in enumerate(zip(kernels, graphs, strict=True)):
             values = one.inputs[number]
-            start = time.perf_counter()
+            start = time.process_time()
             kernel.run(values)
-            spent_ms[number, place] = (time.perf_counter() - start) * 1000
+            spent_ms[number, place] = (time.process_time() - start) * 1000
     medians = np.median(spent_ms, axis=0)
     ratios = np.median(spent_ms[:, :, None] / spent_ms[:, None, :], axis=0)
     return [(float(one), row.tolist()) for one, row in zip(medians, ratios, strict=True)]
