@@ -25,6 +25,7 @@ from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.search import SearchRecord
 from pipeline.export.convert import REVISION, ConvertAnswer, ConvertRequest
+from pipeline.export.float16 import FLOAT16_REVISION, with_float16_constants
 from pipeline.export.input_adapter import ADAPTER_REVISION, adapt_input
 from pipeline.export.int8.request import (
     ModelFile,
@@ -44,7 +45,9 @@ _INT8_REVISION = 7
 # Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
 _BUNDLE_REVISION = 1
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
-EXPORTER_REVISION = f"{REVISION}.{ADAPTER_REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
+EXPORTER_REVISION = (
+    f"{REVISION}.{ADAPTER_REVISION}.{FLOAT16_REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
+)
 # With as many blends of them, a few seconds for each step that is measured.
 _REPAIR_IMAGES = 128
 
@@ -102,7 +105,10 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
         case Quantize.float32:
             adapted = adapted_float_file(conversion, run, report)
             return Converted(adapted.path, recipe, adapted.image)
-        case Quantize.float16 | Quantize.dynamic:
+        case Quantize.float16:
+            adapted = adapted_float_file(conversion, run, report)
+            return Converted(_float16_file(adapted, run), recipe, adapted.image)
+        case Quantize.dynamic:
             image, mixing = _fed(conversion.classifier)
             return Converted(_convert(conversion, recipe, mixing, run, report), recipe, image)
         case Quantize.int8:
@@ -149,6 +155,15 @@ def _fed(classifier: ClassifierSpec) -> tuple[ImageContract, ChannelMixing | Non
 
 def _fed_image(classifier: ClassifierSpec, fed: UniformNormalization) -> ImageContract:
     return classifier.image.model_copy(update={"mean": fed.mean, "std": fed.std})
+
+
+def _float16_file(source: AdaptedFile, run: RunDir) -> Path:
+    known_by = {"float_sha256": source.sha256, "float16": FLOAT16_REVISION}
+    cached = _cached(known_by, run)
+    if not cached.is_file():
+        model = unpack_whole(read_file(source.path), where=str(source.path))
+        write_bytes_atomic(cached, pack(with_float16_constants(model)))
+    return cached
 
 
 def _int8_file(conversion: Conversion, run: RunDir, report: Report) -> Converted:
