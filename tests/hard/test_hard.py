@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.child import ask_child
 from pipeline.contract.hashing import sha256_file
+from pipeline.contract.search import Stop
 from pipeline.contract.verdict import Outcome
 from pipeline.export.int8.request import ImageFile
 from pipeline.parity.noise import is_fragile
@@ -39,7 +40,7 @@ def photos(folder: Path) -> list[ImageFile]:
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("name", MODELS)
-def test_a_hard_network_is_repaired_or_its_own_noise_is_to_blame(
+def test_a_hard_network_is_repaired_as_far_as_floats_are_worth_it(
     name: str, shared_dir: Path, tmp_path: Path
 ) -> None:
     classes, edges = MODELS[name]
@@ -79,7 +80,11 @@ def test_a_hard_network_is_repaired_or_its_own_noise_is_to_blame(
     assert chosen.mean_difference < plain.mean_difference / 2
     assert chosen.size_bytes <= plain.size_bytes * 1.01
     assert (chosen.latency_of_float16 or 0.0) <= 0.8
-    # Nothing else than its own noise keeps a file from passing.
-    assert row.verdict.outcome is not Outcome.failed
+    # A file that meets the target passes; one that does not says why nothing more was tried.
+    if chosen.meets_target:
+        assert row.search.stopped is Stop.met
+        assert row.verdict.passed
+    else:
+        assert row.search.stopped is not Stop.met
     if row.verdict.outcome is Outcome.inconclusive:
         assert is_fragile(row.noise, Thresholds())

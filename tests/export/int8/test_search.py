@@ -166,7 +166,7 @@ def test_copies_of_channels_are_worth_a_twentieth_and_nothing_before_floats(
             (ROUNDING, 0): 0.1,
             (dithered, 0): difference,
             (prefix, 1): 0.086,
-            (prefix, 3): 0.0855,
+            (prefix, 4): 0.0855,
         }
     )
     found = run(monkeypatch, script, dithers=True)
@@ -190,13 +190,13 @@ def test_the_fewest_first_blocks_that_meet_the_target_stay_in_floats(
 ) -> None:
     prefix = (*ROUNDING, Step.float16_prefix)
     script = Script(
-        {(BIAS, 0): 0.3, (ROUNDING, 0): 0.2, (prefix, 1): 0.1, (prefix, 3): 0.01, (prefix, 5): 0.0}
+        {(BIAS, 0): 0.3, (ROUNDING, 0): 0.2, (prefix, 1): 0.1, (prefix, 4): 0.01, (prefix, 8): 0.0}
     )
     found = run(monkeypatch, script)
     # Built on the nearest file, which is the one before equalization.
-    assert script.tried[4:] == [(prefix, 1), (prefix, 3)]
-    assert (found.steps, found.float16_layers) == (prefix, BLOCKS[2])
-    assert found.data == f"{'+'.join(prefix)}/{','.join(BLOCKS[2])}".encode()
+    assert script.tried[4:] == [(prefix, 1), (prefix, 4)]
+    assert (found.steps, found.float16_layers) == (prefix, BLOCKS[3])
+    assert found.data == f"{'+'.join(prefix)}/{','.join(BLOCKS[3])}".encode()
     assert found.record.stopped is Stop.met
 
 
@@ -205,18 +205,18 @@ def test_auto_stops_where_one_more_block_gains_less_than_a_tenth(
 ) -> None:
     prefix = (*BIAS, Step.float16_prefix)
     # The first blocks may gain nothing; more gain much, and then hardly any more.
-    differences = {(BIAS, 0): 0.2, (prefix, 1): 0.19, (prefix, 3): 0.1, (prefix, 5): 0.091}
-    script = Script({**differences, (prefix, 8): 0.01})
+    differences = {(BIAS, 0): 0.2, (prefix, 1): 0.19, (prefix, 4): 0.1, (prefix, 8): 0.091}
+    script = Script({**differences, (prefix, 13): 0.01})
     found = run(monkeypatch, script)
-    assert [count for _, count in script.tried[4:]] == [1, 3, 5]
+    assert [count for _, count in script.tried[4:]] == [1, 4, 8]
     assert found.record.stopped is Stop.gain
     assert found.record.min_gain == module.MIN_GAIN == 0.1
     # Still not good enough, and yet the least bad.
-    assert len(found.float16_layers) == 5
+    assert len(found.float16_layers) == 8
     assert not any(trial.meets_target for trial in found.record.trials)
     # max goes on.
-    script = Script({**differences, (prefix, 8): 0.01})
-    assert len(run(monkeypatch, script, Repair.max).float16_layers) == 8
+    script = Script({**differences, (prefix, 13): 0.01})
+    assert len(run(monkeypatch, script, Repair.max).float16_layers) == 13
 
 
 def test_what_is_nearly_as_slow_as_float16_is_not_chosen_though_it_meets_the_target(
@@ -224,11 +224,11 @@ def test_what_is_nearly_as_slow_as_float16_is_not_chosen_though_it_meets_the_tar
 ) -> None:
     prefix = (*BIAS, Step.float16_prefix)
     script = Script(
-        {(BIAS, 0): 0.2, (prefix, 1): 0.1, (prefix, 3): 0.05, (prefix, 5): 0.01},
-        of_float16={1: 0.5, 3: 0.8, 5: 0.81},
+        {(BIAS, 0): 0.2, (prefix, 1): 0.1, (prefix, 4): 0.05, (prefix, 8): 0.01},
+        of_float16={1: 0.5, 4: 0.8, 8: 0.81},
     )
     found = run(monkeypatch, script)
-    assert len(found.float16_layers) == 3
+    assert len(found.float16_layers) == 4
     assert found.record.stopped is Stop.latency
     assert found.record.trials[-1].meets_target
     assert found.record.trials[-1].latency_of_float16 == 0.81
@@ -237,7 +237,7 @@ def test_what_is_nearly_as_slow_as_float16_is_not_chosen_though_it_meets_the_tar
 
 def test_floats_that_hardly_help_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     prefix = (*BIAS, Step.float16_prefix)
-    script = Script({(BIAS, 0): 0.03, (prefix, 1): 0.029, (prefix, 3): 0.028}, otherwise=0.0285)
+    script = Script({(BIAS, 0): 0.03, (prefix, 1): 0.029, (prefix, 4): 0.028}, otherwise=0.0285)
     found = run(monkeypatch, script)
     assert found.float16_layers == ()
     assert found.record.stopped is Stop.exhausted
@@ -253,8 +253,8 @@ def test_floats_come_into_a_corrected_file_even_if_a_plain_one_is_nearest(
 
 def test_no_more_blocks_are_asked_for_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     script = Script({(BIAS, 0): 0.2})
-    found = run(monkeypatch, script, blocks=BLOCKS[:4])
-    assert [count for _, count in script.tried[4:]] == [1, 3]
+    found = run(monkeypatch, script, blocks=BLOCKS[:6])
+    assert [count for _, count in script.tried[4:]] == [1, 4]
     assert found.record.stopped is Stop.exhausted
     script = Script({(BIAS, 0): 0.2})
     assert run(monkeypatch, script, blocks=[]).record.stopped is Stop.exhausted
