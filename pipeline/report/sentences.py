@@ -39,9 +39,8 @@ def sentence(check: Check) -> str:
     text = _worded(SENTENCES, evidence, "evidence")
     if reason := evidence.get("undecided"):
         text = f"undecided, {_reason(reason)}: {text}"
-    elif evidence.get("strict") is True and check.outcome is Outcome.inconclusive:
-        if not _wholly_beyond(check):
-            text = f"undecided, {_worded(_STRADDLES, evidence, 'evidence')}: {text}"
+    elif _is_undecided_strictly(check):
+        text = f"undecided, {_worded(_STRADDLES, evidence, 'evidence')}: {text}"
     if noise := own_noise_words(check):
         text = f"{noise}; {text}"
     if excuse := exception(check):
@@ -49,11 +48,14 @@ def sentence(check: Check) -> str:
     return text
 
 
-def _wholly_beyond(check: Check) -> bool:
-    """Tell whether an interval decides against a check that noise leaves open."""
+def _is_undecided_strictly(check: Check) -> bool:
+    """Tell whether it is an interval that leaves a check open, not the reference's own noise."""
+    if check.evidence.get("strict") is not True or check.outcome is not Outcome.inconclusive:
+        return False
     interval = check.evidence.get("interval_95")
     high = interval[-1] if isinstance(interval, list) and interval else None
-    return isinstance(high, float) and check.threshold is not None and high < check.threshold
+    asked = check.threshold
+    return not (isinstance(high, float) and asked is not None and high < asked)
 
 
 def summary(check: Check) -> str:

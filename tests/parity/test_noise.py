@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from pipeline.contract.verdict import Check, Outcome, Verdict
 from pipeline.errors import BadInput, Inconclusive
 from pipeline.parity.comparison import outcome_of
 from pipeline.parity.judge import judge_recordings
+from pipeline.parity.noise_agreement import noise_that_differs
 from pipeline.parity.thresholds import Thresholds
 from pipeline.report.sentences import note, sentence
 from pipeline.workflow.exported import fragile_advice
@@ -158,3 +161,87 @@ def test_a_fragile_model_is_called_so_whether_or_not_its_file_passes() -> None:
     assert "fragile_model" not in {n["kind"] for n in steady.figures["notes"]}
     assert judged(0, noise(0.99, 0.11)).figures["noise"]["fragile"] is True
     assert "noise" not in judged(0, None).figures
+
+
+@pytest.mark.parametrize(
+    ("flipped", "agreement", "accepted", "outcome"),
+    [
+        # 18 and 40 of 200 flips: the whole interval is below 0.95.
+        (18, 0.90, False, Outcome.inconclusive),
+        (18, 0.90, True, Outcome.passed),
+        (40, 0.78, False, Outcome.inconclusive),
+        (40, 0.78, True, Outcome.passed),
+        (40, 0.90, True, Outcome.failed),
+        # 8 of 200 keep the limit, but their interval does not.
+        (8, 0.90, False, Outcome.inconclusive),
+        (8, 0.90, True, Outcome.passed),
+        (8, 0.98, True, Outcome.inconclusive),
+        (0, 0.90, False, Outcome.passed),
+    ],
+)
+def test_noise_excuses_what_the_whole_interval_asks_for_too(
+    flipped: int, agreement: float, accepted: bool, outcome: Outcome
+) -> None:
+    verdict = judged(flipped, noise(agreement, 0.2), strict=True, accept_fragile=accepted)
+    check = agreement_of(verdict)
+    assert check.outcome is outcome
+    excused = flipped > 0 and outcome is Outcome.passed
+    assert ("--accept-fragile" in sentence(check)) is excused
+    straddles = outcome is Outcome.inconclusive and flipped == 8
+    assert ("interval holds the limit" in sentence(check)) is straddles
+
+
+def test_an_honest_record_of_noise_is_consistent() -> None:
+    for flipped, measured in ((18, noise(0.90, 0.03)), (18, noise(0.80, 0.03, count=200))):
+        verdict = judged(flipped, measured, accept_fragile=True)
+        again = Verdict.model_validate_json(verdict.model_dump_json())
+        assert noise_that_differs(again, Thresholds(accept_fragile=True), in_8_bits=True) == []
+    without = judged(0, None)
+    assert noise_that_differs(without, Thresholds(), in_8_bits=False) == []
+    assert noise_that_differs(without, Thresholds(), in_8_bits=True) != []
+    assert noise_that_differs(judged(0, noise(0.9, 0.03)), Thresholds(), in_8_bits=False) != []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": 20},
+        {"reference_agreed": 150},
+        {"reference_mean_difference": 0.5},
+        {"pixel_steps": 9.0},
+        {"candidate_agreed": 200},
+        {"candidate_mean_difference": 0.0},
+    ],
+    ids=str,
+)
+def test_evidence_of_noise_that_is_not_the_recorded_floor_is_found(change: dict[str, Any]) -> None:
+    # The gate failed this file; edited, its evidence would excuse it.
+    verdict = judged(18, noise(0.92, 0.03), accept_fragile=True)
+    edited = verdict.model_dump(mode="json")
+    (check,) = (one for one in edited["checks"] if one["name"] == "top1_agreement")
+    check["evidence"]["own_noise"] |= change
+    check["outcome"] = str(outcome_of(Check.model_validate(check)))
+    edited["outcome"] = "pass" if check["outcome"] == "pass" else edited["outcome"]
+    forged = Verdict.model_validate(edited)
+    found = noise_that_differs(forged, Thresholds(accept_fragile=True), in_8_bits=True)
+    assert len(found) >= 1
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda figures: figures.pop("noise"),
+        lambda figures: figures["noise"].update(fragile=False),
+        lambda figures: figures["noise"].update(images=20),
+        lambda figures: figures["noise"].update(levels=[]),
+        lambda figures: figures["noise"]["levels"][-1].update(agreement=0.5),
+        lambda figures: figures["notes"].clear(),
+    ],
+    ids=["removed", "called steady", "fewer images", "no level", "more noise", "no note"],
+)
+def test_edited_figures_of_noise_are_found(edit: Callable[[dict[str, Any]], Any]) -> None:
+    verdict = judged(18, noise(0.90, 0.03))
+    figures = copy.deepcopy(verdict.figures)
+    edit(figures)
+    forged = verdict.model_copy(update={"figures": figures})
+    assert noise_that_differs(forged, Thresholds(), in_8_bits=True) != []
