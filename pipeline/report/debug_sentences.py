@@ -9,6 +9,8 @@ from pipeline.report.wording import amount
 # Where a gate's default limit lies.
 _FRAGILE = 0.95
 _SATURATED = 0.01
+# Of the int8 range.
+_BEYOND = 0.1
 _ENLARGED = 8.0
 _UNEVEN = 32.0
 # How many layers from the input on the first roundings run through.
@@ -31,8 +33,8 @@ def _diagnosis(found: DebugReport) -> tuple[str, str]:
             "by one value of 255; 8 bits cannot be steadier.",
             f"What would help: {WHAT_HELPS}; or ship float16.",
         )
-    worst = max(found.layers, key=lambda layer: layer.saturated_share)
-    if worst.saturated_share > _SATURATED:
+    worst = max(found.layers, key=_cut_share)
+    if _cut_share(worst) > _SATURATED:
         return (
             f"What hurts: {worst.short_name} has {amount(worst.saturated_share, 'share')} of its "
             "values at an end of its int8 range, so what lies beyond is cut off.",
@@ -62,6 +64,20 @@ def _diagnosis(found: DebugReport) -> tuple[str, str]:
         f"What hurts: nothing stands out; the weakest layer is {weakest.short_name}, at {shown}.",
         "What would help: --repair max, which also tries the most sensitive layers in float16.",
     )
+
+
+def _cut_share(layer: LayerFigures) -> float:
+    """Return the share of values at an end that the float activation goes clearly beyond.
+
+    A ReLU6 that reaches its 6 loses nothing, and a range of least squared error cuts off a little.
+    """
+    if layer.int8_low is None or layer.int8_high is None:
+        return 0.0
+    margin = _BEYOND * (layer.int8_high - layer.int8_low)
+    beyond = (
+        layer.float_high > layer.int8_high + margin or layer.float_low < layer.int8_low - margin
+    )
+    return layer.saturated_share if beyond else 0.0
 
 
 def _in_floats_up_to(found: DebugReport, layer: LayerFigures) -> bool:

@@ -49,7 +49,9 @@ def said(*layers: LayerFigures, agreement: float | None = 0.99) -> tuple[str, st
 
 
 EDGE = layer("edge", absolute_sum=12.0)
-CUT = layer("cut", saturated_share=0.2)
+CUT = layer("cut", saturated_share=0.2, float_high=1.5)
+# A ReLU6 reaches its 6 and goes no further.
+FULL = layer("full", saturated_share=0.2, float_high=1.0)
 WIDE = layer("wide", weight_channel_ratio=90.0)
 FLOAT = layer("first", int8_low=None, int8_high=None)
 
@@ -61,7 +63,7 @@ FLOAT = layer("first", int8_low=None, int8_high=None)
         ((EDGE, CUT, WIDE), 0.95, "cut has 20.00% of its values", "--representative"),
         ((EDGE, WIDE), 0.99, "edge can enlarge the rounding of what it reads 12 times", "dither"),
         ((EDGE, WIDE), None, "edge can enlarge", "float16-prefix"),
-        ((layer("a"), WIDE), 0.99, "wide has weights 90 times", "equalization"),
+        ((FULL, WIDE), 0.99, "wide has weights 90 times", "equalization"),
         ((layer("a"), layer("b", sqnr_db=9.5)), 0.99, "weakest layer is b, at 9.5 dB", "max"),
         (
             (FLOAT, layer("edge", absolute_sum=12.0, int8_low=None, int8_high=None), layer("c")),

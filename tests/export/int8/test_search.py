@@ -190,7 +190,7 @@ def test_the_fewest_first_blocks_that_meet_the_target_stay_in_floats(
 ) -> None:
     prefix = (*ROUNDING, Step.float16_prefix)
     script = Script(
-        {(BIAS, 0): 0.3, (ROUNDING, 0): 0.2, (prefix, 1): 0.1, (prefix, 4): 0.01, (prefix, 8): 0.0}
+        {(BIAS, 0): 0.3, (ROUNDING, 0): 0.2, (prefix, 1): 0.1, (prefix, 4): 0.01, (prefix, 12): 0.0}
     )
     found = run(monkeypatch, script)
     # Built on the nearest file, which is the one before equalization.
@@ -205,18 +205,18 @@ def test_auto_stops_where_one_more_block_gains_less_than_a_tenth(
 ) -> None:
     prefix = (*BIAS, Step.float16_prefix)
     # The first blocks may gain nothing; more gain much, and then hardly any more.
-    differences = {(BIAS, 0): 0.2, (prefix, 1): 0.19, (prefix, 4): 0.1, (prefix, 8): 0.091}
-    script = Script({**differences, (prefix, 13): 0.01})
+    differences = {(BIAS, 0): 0.2, (prefix, 1): 0.19, (prefix, 4): 0.1, (prefix, 12): 0.091}
+    script = Script({**differences, (prefix, 17): 0.01})
     found = run(monkeypatch, script)
-    assert [count for _, count in script.tried[4:]] == [1, 4, 8]
+    assert [count for _, count in script.tried[4:]] == [1, 4, 12]
     assert found.record.stopped is Stop.gain
     assert found.record.min_gain == module.MIN_GAIN == 0.1
     # Still not good enough, and yet the least bad.
-    assert len(found.float16_layers) == 8
+    assert len(found.float16_layers) == 12
     assert not any(trial.meets_target for trial in found.record.trials)
     # max goes on.
-    script = Script({**differences, (prefix, 13): 0.01})
-    assert len(run(monkeypatch, script, Repair.max).float16_layers) == 13
+    script = Script({**differences, (prefix, 17): 0.01})
+    assert len(run(monkeypatch, script, Repair.max).float16_layers) == 17
 
 
 def test_what_is_nearly_as_slow_as_float16_is_not_chosen_though_it_meets_the_target(
@@ -224,8 +224,8 @@ def test_what_is_nearly_as_slow_as_float16_is_not_chosen_though_it_meets_the_tar
 ) -> None:
     prefix = (*BIAS, Step.float16_prefix)
     script = Script(
-        {(BIAS, 0): 0.2, (prefix, 1): 0.1, (prefix, 4): 0.05, (prefix, 8): 0.01},
-        of_float16={1: 0.5, 4: 0.8, 8: 0.81},
+        {(BIAS, 0): 0.2, (prefix, 1): 0.1, (prefix, 4): 0.05, (prefix, 12): 0.01},
+        of_float16={1: 0.5, 4: 0.8, 12: 0.81},
     )
     found = run(monkeypatch, script)
     assert len(found.float16_layers) == 4

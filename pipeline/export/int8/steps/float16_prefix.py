@@ -23,5 +23,5 @@ STEP = RepairStep(
     name=Step.float16_prefix,
     source="Zhou et al. 2016, DoReFa-Net, arXiv 1606.06160, section 2.7",
     apply=_apply,
-    float16_block_counts=(1, 4, 8, 13),
+    float16_block_counts=(1, 4, 12, 17),
 )
