@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from pipeline.errors import BadInput, reason_of
 
 Truth = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
+
+# The 97.5% quantile of the standard normal distribution: two-sided 95%.
+_Z_95 = 1.959963984540054
 
 
 class ClassMetrics(Frozen):
@@ -192,3 +196,23 @@ def calibration_bins(
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
     return confidence, correct, np.minimum((confidence * bins).astype(np.int64), bins - 1)
+
+
+def wilson_95(hits: int, total: int) -> tuple[float, float]:
+    """Return the 95% score interval of a share.
+
+    Args:
+        hits: 0 to total.
+        total: at least 1.
+
+    Source: Wilson 1927, Probable inference, the law of succession, and statistical inference,
+    JASA 22(158).
+    """
+    share, z2 = hits / total, _Z_95**2
+    scale = 1 + z2 / total
+    centre = (share + z2 / (2 * total)) / scale
+    half = _Z_95 / scale * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
+    # At both ends the bound is exact in theory and only rounding moves it.
+    low = 0.0 if hits == 0 else max(0.0, centre - half)
+    high = 1.0 if hits == total else min(1.0, centre + half)
+    return low, high

@@ -26,10 +26,12 @@ def debug(
 ) -> None:
     """Show, layer by layer, why an int8 file quantizes well or badly.
 
-    Every activation is compared with the float model's, with the whole int8 network before it.
+    Every activation is compared with the float model's, with the whole int8 network before it, and
+    the float model with itself under noise; two sentences say what hurts, and what would help.
     Writes a page with a plot under the run folder.
     """
     from pipeline.contract.run import RunDir
+    from pipeline.report.debug_sentences import hurts_and_helps
     from pipeline.report.terminal import layer_table
     from pipeline.workflow.debug import debug_model
 
@@ -43,5 +45,6 @@ def debug(
             len(found.layers) if all_layers else _SHOWN,
             width=output.console().width,
         ),
+        *hurts_and_helps(found),
         f"page: {page}",
     )

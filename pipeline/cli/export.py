@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.limits import (
+    AcceptFragileOption,
     AcceptWeakOption,
     BalancedToleranceOption,
     CriticalToleranceOption,
@@ -126,6 +127,7 @@ def export(
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
     strict: StrictOption = False,
+    accept_fragile: AcceptFragileOption = False,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TFLite runtime that must load the file.")
     ] = DEFAULT_RUNTIME,
@@ -179,6 +181,7 @@ def export(
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
             strict=strict,
+            accept_fragile=accept_fragile,
         )
         decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
         stated = stated_model(

@@ -63,6 +63,15 @@ StrictOption = Annotated[
     ),
 ]
 
+AcceptFragileOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-fragile",
+        help="Publish though too few answers agree with Keras, where noise of one pixel value "
+        "changes as many of its own; the verdict says so.",
+    ),
+]
+
 
 def thresholds_of(
     *,
@@ -76,6 +85,7 @@ def thresholds_of(
     min_reference_accuracy: float | None,
     accept_weak_reference: bool,
     strict: bool,
+    accept_fragile: bool,
 ) -> Thresholds:
     """Return the limits that the options state; None takes the default."""
     from pipeline.parity.thresholds import Thresholds
@@ -91,6 +101,7 @@ def thresholds_of(
         "min_reference_accuracy": min_reference_accuracy,
         "accept_weak_reference": accept_weak_reference,
         "strict": strict,
+        "accept_fragile": accept_fragile,
     }
     given = {name: value for name, value in stated.items() if value is not None}
     return Thresholds.model_validate(given)

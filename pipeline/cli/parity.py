@@ -18,6 +18,7 @@ from pipeline.cli.data_source import (
     data_source,
 )
 from pipeline.cli.limits import (
+    AcceptFragileOption,
     AcceptWeakOption,
     BalancedToleranceOption,
     CriticalToleranceOption,
@@ -82,6 +83,7 @@ def parity(
     min_reference_accuracy: MinReferenceAccuracyOption = None,
     accept_weak_reference: AcceptWeakOption = False,
     strict: StrictOption = False,
+    accept_fragile: AcceptFragileOption = False,
     junit: JunitOption = None,
     markdown: MarkdownOption = None,
     run_dir: CacheDirOption = None,
@@ -98,8 +100,10 @@ def parity(
     from pipeline.cli.verdict_files import write_verdicts
     from pipeline.contract.run import RunDir
     from pipeline.errors import BadInput
+    from pipeline.report.noise_sentences import noise_words, spread_words
     from pipeline.report.sentences import note
     from pipeline.report.terminal import verdict_table
+    from pipeline.report.verdict_figures import figures_of
     from pipeline.report.wording import recordings_used
     from pipeline.workflow.parity import judge_model, judge_recording_files
     from pipeline.workflow.parity_data import judge_data
@@ -117,6 +121,7 @@ def parity(
             min_reference_accuracy=min_reference_accuracy,
             accept_weak_reference=accept_weak_reference,
             strict=strict,
+            accept_fragile=accept_fragile,
         )
     named = None if critical is None else tuple(critical)
     images = data_source(data, split=split, layout=layout, isic_table=isic_table, on_bad=on_bad)
@@ -135,6 +140,12 @@ def parity(
                     got=f"the bundle {model}, whose Keras model was held to them in its export",
                     next_step="leave it out",
                 )
+            if accept_fragile and keras is None:
+                raise BadInput(
+                    "--accept-fragile would do nothing without the Keras model",
+                    expected="--model FILE.keras, whose own noise is measured on these images",
+                    got="--data without --model",
+                )
             with cache_dir(run_dir) as run, run.lock(), output.progress() as report:
                 verdict = judge_data(
                     run,
@@ -147,7 +158,12 @@ def parity(
                     report=report,
                 )
     elif model is None and reference is not None and candidate is not None:
-        unused = {"--model": keras, "--data": data, "--fresh": fresh or None}
+        unused = {
+            "--model": keras,
+            "--data": data,
+            "--fresh": fresh or None,
+            "--accept-fragile": accept_fragile or None,
+        }
         given = [name for name, value in unused.items() if value is not None]
         if given:
             raise BadInput(
@@ -162,11 +178,14 @@ def parity(
             expected="`pipeline parity BUNDLE`, or `--reference A.json --candidate B.json`, where "
             "A may be a bundle",
         )
+    figures = figures_of(verdict)
     problem = write_verdicts({"parity": verdict}, junit=junit, markdown=markdown)
     output.conclude(
         {"verdict": verdict.model_dump(mode="json")},
         refusal(verdict) or problem,
         verdict_table(verdict, "parity"),
         *recordings_used(verdict),
+        *(() if figures.noise is None else (noise_words(figures.noise),)),
+        *(() if figures.runtime_spread is None else (spread_words(figures.runtime_spread),)),
         *(Text(note(n), "bold yellow") for n in verdict.figures.get("notes", [])),
     )

@@ -53,12 +53,19 @@ def _value(one: Exported) -> dict[str, Any]:
 def _parts(one: Exported) -> list[RenderableType]:
     from rich.text import Text
 
+    from pipeline.report.noise_sentences import noise_words, spread_words
     from pipeline.report.sentences import note
     from pipeline.report.terminal import search_table, verdict_table
+    from pipeline.report.verdict_figures import figures_of
 
     search = None if one.manifest is None else search_table(one.manifest, one.recipe.name)
     parts: list[RenderableType] = [] if search is None else [search]
     parts.append(verdict_table(one.verdict, one.recipe.name))
+    figures = figures_of(one.verdict)
+    if figures.noise is not None:
+        parts.append(noise_words(figures.noise))
+    if figures.runtime_spread is not None:
+        parts.append(spread_words(figures.runtime_spread))
     parts += [Text(note(n), "bold yellow") for n in one.verdict.figures.get("notes", [])]
     if one.folder is None:
         parts.append("nothing was built")

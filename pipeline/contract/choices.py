@@ -62,20 +62,28 @@ class Repair(StrEnum):
     max = "max"
 
 
+# The steps that name operators to leave in floats; a recipe has one of them at most.
+_KEEP_FLOATS = ("float16-prefix", "mixed-precision")
+
+
 class Step(StrEnum):
     """Name the repair steps of int8, in order of cost, the order in which recipes list them.
 
     Each member is its name in recipes, its name for people, and the names of the steps without
-    which it does nothing. What a step does is in `pipeline.export.int8.steps`.
+    which it does nothing. `keeps_floats` says that it leaves operators in floats. What a step does
+    is in `pipeline.export.int8.steps`.
     """
 
     ranges = "ranges", "activation ranges"
     bias_correction = "bias-correction", "sequential bias correction"
     rounding = "rounding", "adaptive rounding", "bias-correction"
     equalization = "equalization", "cross-layer equalization"
+    dither = "dither", "dither copies of the first convolution", "ranges"
+    float16_prefix = "float16-prefix", "first blocks in float16"
     mixed_precision = "mixed-precision", "mixed precision"
 
     display_name: str
+    keeps_floats: bool
     _needs: tuple[str, ...]
 
     def __new__(cls, value: str, display_name: str, *needs: str) -> Self:
@@ -83,6 +91,7 @@ class Step(StrEnum):
         member = str.__new__(cls, value)
         member._value_ = value
         member.display_name, member._needs = display_name, needs
+        member.keeps_floats = value in _KEEP_FLOATS
         return member
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.noise import NoiseFloor
 
 
 class LayerFigures(Frozen):
@@ -12,10 +13,13 @@ class LayerFigures(Frozen):
 
     Ranges are in real units. `weight_low` and `weight_high` are the extremes of the float
     weights; `weight_channel_ratio` is the largest absolute weight of the channel where it is
-    largest over that of the channel where it is smallest, channels of zeros left out. All three
-    are None for an operator without weights. `float_low` and `float_high` are the extremes of the
-    float activation over the images, `int8_low` and `int8_high` what the int8 tensor can hold;
-    the latter are None for an operator that was left in floats.
+    largest over that of the channel where it is smallest, channels of zeros left out;
+    `absolute_sum` is the largest sum of one channel's absolute weights: so many times a layer can
+    enlarge a rounding error of what it reads. All four are None for an operator without weights.
+    `dead_channels` counts the channels whose float activation is one value everywhere.
+    `float_low` and `float_high` are the extremes of the float activation over the images,
+    `int8_low` and `int8_high` what the int8 tensor can hold; the latter are None for an operator
+    that was left in floats.
 
     `sqnr_db` is 10 log10(mean(float^2) / mean((int8 - float)^2)), with the whole int8 network
     before the layer; None where either mean is zero. `saturated_share` is the share of values at
@@ -28,6 +32,8 @@ class LayerFigures(Frozen):
     weight_low: float | None = None
     weight_high: float | None = None
     weight_channel_ratio: float | None = Field(default=None, ge=1)
+    absolute_sum: float | None = Field(default=None, ge=0)
+    dead_channels: int | None = Field(default=None, ge=0)
     float_low: float
     float_high: float
     int8_low: float | None = None
@@ -56,13 +62,15 @@ class DebugReport(Frozen):
     """Hold every layer of one int8 file, in the order of its graph.
 
     `equalized` says that the float model was equalized as the file's was, so its ranges are not
-    those of the trained model.
+    those of the trained model. `noise` is the float model's own, on images of the validation split;
+    None where it was not measured.
     """
 
     model: str
     model_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     images: int = Field(ge=1)
     equalized: bool
+    noise: NoiseFloor | None = None
     layers: tuple[LayerFigures, ...] = Field(min_length=1)
 
     def weakest_first(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ made of it. A signature covers it as any file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -24,11 +25,15 @@ _OF_FIGURES = ("latency_ms", "recordings")
 _OF_SIDES = ("recording_sha256",)
 
 
+# Of a trial of the int8 search.
+_OF_TRIAL = ("latency_ms_p50", "latency_of_plain", "latency_of_float16")
+
+
 class Measured(Frozen):
     """Hold what differs each time a bundle is exported from the same inputs.
 
-    `figures`, `reference` and `candidate` belong to the verdict's, `search_latency_ms_p50` has one
-    value for each trial of the manifest's search.
+    `figures`, `reference` and `candidate` belong to the verdict's, `search_latencies` has the
+    values of each trial of the manifest's search.
     """
 
     called: ClassVar[str | None] = "measured figures"
@@ -38,7 +43,7 @@ class Measured(Frozen):
     figures: dict[str, JsonValue] = Field(default_factory=dict)
     reference: dict[str, JsonValue] = Field(default_factory=dict)
     candidate: dict[str, JsonValue] = Field(default_factory=dict)
-    search_latency_ms_p50: tuple[float | None, ...] = ()
+    search_latencies: tuple[dict[str, float | None], ...] = ()
 
     def of_verdict(self, verdict: Verdict) -> Verdict:
         """Return a verdict with what was measured, for who shows it."""
@@ -52,7 +57,7 @@ class Measured(Frozen):
 
     def of_manifest(self, manifest: BundleManifest) -> BundleManifest:
         """Return a manifest with the latencies of its search, for who shows them."""
-        values = self.search_latency_ms_p50
+        values = self.search_latencies
         if len(values) != len(manifest.search.trials):
             return manifest
         return _with_latencies(manifest, values)
@@ -67,7 +72,9 @@ def set_apart(
         figures=_only(verdict.figures, _OF_FIGURES),
         reference=_only(verdict.reference, _OF_SIDES),
         candidate=_only(verdict.candidate, _OF_SIDES),
-        search_latency_ms_p50=tuple(trial.latency_ms_p50 for trial in trials),
+        search_latencies=tuple(
+            {name: getattr(trial, name) for name in _OF_TRIAL} for trial in trials
+        ),
     )
     same = verdict.model_copy(
         update={
@@ -76,7 +83,8 @@ def set_apart(
             "candidate": _without(verdict.candidate, _OF_SIDES),
         }
     )
-    return _with_latencies(manifest, (None,) * len(trials)), same, measured
+    none: dict[str, float | None] = dict.fromkeys(_OF_TRIAL)
+    return _with_latencies(manifest, (none,) * len(trials)), same, measured
 
 
 def write_records(
@@ -111,16 +119,18 @@ def load_verdict(folder: Path) -> Verdict:
     return load_measured(folder).of_verdict(Verdict.load(folder / VERDICT_FILE))
 
 
-def _with_latencies(manifest: BundleManifest, values: tuple[float | None, ...]) -> BundleManifest:
+def _with_latencies(
+    manifest: BundleManifest, values: tuple[dict[str, float | None], ...]
+) -> BundleManifest:
     search: SearchRecord = manifest.search
     trials = tuple(
-        trial.model_copy(update={"latency_ms_p50": value})
+        trial.model_copy(update=_only(value, _OF_TRIAL))
         for trial, value in zip(search.trials, values, strict=True)
     )
     return manifest.model_copy(update={"search": search.model_copy(update={"trials": trials})})
 
 
-def _only(values: dict[str, JsonValue], names: tuple[str, ...]) -> dict[str, JsonValue]:
+def _only(values: Mapping[str, JsonValue], names: tuple[str, ...]) -> dict[str, JsonValue]:
     return {name: values[name] for name in names if name in values}
 
 

@@ -18,8 +18,8 @@ class Recipe(Frozen):
     activation ranges; the other recipes use none.
 
     `repair` says how int8 looks for the steps that make it faithful. A recipe that a search has
-    settled names them in `steps`, and `float16_layers` are the layers it left in floats; such a
-    recipe is followed, not searched, and gives the same bytes again.
+    settled names them in `steps`, and `float16_layers` are the tensors of what it left in floats;
+    such a recipe is followed, not searched, and gives the same bytes again.
     """
 
     quantize: Quantize = Quantize.int8
@@ -38,8 +38,10 @@ class Recipe(Frozen):
             raise ValueError(f"repair {self.repair} needs quantize int8, not {self.quantize}")
         if self.quantize is not Quantize.int8 and (self.steps or self.float16_layers):
             raise ValueError(f"steps and float16_layers are of int8, not of {self.quantize}")
-        if bool(self.float16_layers) != (Step.mixed_precision in (self.steps or ())):
-            raise ValueError("float16_layers and the step mixed-precision come together")
+        keeping = [step for step in self.steps or () if step.keeps_floats]
+        if len(keeping) != bool(self.float16_layers):
+            known = " or ".join(step for step in Step if step.keeps_floats)
+            raise ValueError(f"float16_layers and one step {known} come together")
         return self
 
     @model_validator(mode="after")

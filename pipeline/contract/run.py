@@ -162,6 +162,10 @@ class RunDir:
         """Return what a model answers under other input conventions, beside no recording's name."""
         return self.root / "conventions" / f"{key[:16]}.json"
 
+    def noise(self, key: str) -> Path:
+        """Return the noise floor that `key`, a hash, decides."""
+        return self.root / "noise" / f"{key[:16]}.json"
+
     def log(self, name: str) -> Path:
         """Return the log of the child process that does `name`."""
         return self.logs / f"{name}.log"

@@ -1,6 +1,6 @@
-"""Turn a Keras classifier into a float, float16 or dynamic-range TFLite file, before metadata.
+"""Turn a Keras classifier into a float32 or dynamic-range TFLite file, before metadata.
 
-int8 starts from the float file; see `pipeline.export.int8`.
+float16 and int8 start from the float32 file; see `pipeline.export.float16`, `pipeline.export.int8`.
 
 `convert_child` runs in a child process; nothing else here needs TensorFlow.
 """
@@ -33,7 +33,7 @@ REVISION = 4
 
 
 class ConvertRequest(Frozen):
-    """Ask for the file of a Keras model by a recipe other than int8, written to `out`.
+    """Ask for the float32 or dynamic-range file of a Keras model, written to `out`.
 
     The file takes what the model takes. With `mixing`, three rows of three weights and an offset,
     it takes RGB pixels of one mean and standard deviation, and makes of them what the model takes.
@@ -97,7 +97,7 @@ def convert_keras(
 def convert_function(
     concrete: Any, mixing: ChannelMixing | None, recipe: Recipe, on_step: Callable[[str], None]
 ) -> bytes:
-    """Return the `.tflite` file of a TensorFlow function by a recipe other than int8.
+    """Return the float32 or dynamic-range `.tflite` file of a TensorFlow function.
 
     Raises:
         EnvironmentProblem: the converter failed.
@@ -146,15 +146,13 @@ def _convert(folder: str, recipe: Recipe) -> bytes:
     match recipe.quantize:
         case Quantize.float32:
             pass
-        case Quantize.float16 | Quantize.dynamic:
+        case Quantize.dynamic:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             # Per-channel dense weights need FULLY_CONNECTED version 12, which TFLite 2.16.1, the
             # newest on Maven Central, refuses to load.
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-            if recipe.quantize is Quantize.float16:
-                converter.target_spec.supported_types = [tf.float16]
-        case Quantize.int8:
-            raise ValueError("int8 starts from the float32 file, not from the Keras model")
+        case Quantize.float16 | Quantize.int8:
+            raise ValueError(f"{recipe.quantize} starts from the float32 file, not from Keras")
         case _:
             assert_never(recipe.quantize)
     try:

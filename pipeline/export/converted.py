@@ -26,6 +26,7 @@ from pipeline.contract.run import RunDir
 from pipeline.contract.sealed import is_whole, seal
 from pipeline.contract.search import SearchRecord
 from pipeline.export.convert import REVISION, ConvertAnswer, ConvertRequest
+from pipeline.export.float16 import FLOAT16_REVISION, with_float16_constants
 from pipeline.export.input_adapter import ADAPTER_REVISION, adapt_input
 from pipeline.export.int8.request import (
     ModelFile,
@@ -41,11 +42,13 @@ from pipeline.tflite.flatbuffer import read_file
 _CONVERTER_PACKAGES = ("tensorflow", "keras")
 _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
-_INT8_REVISION = 5
+_INT8_REVISION = 7
 # Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
 _BUNDLE_REVISION = 2
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
-EXPORTER_REVISION = f"{REVISION}.{ADAPTER_REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
+EXPORTER_REVISION = (
+    f"{REVISION}.{ADAPTER_REVISION}.{FLOAT16_REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
+)
 # With as many blends of them, a few seconds for each step that is measured.
 _REPAIR_IMAGES = 128
 
@@ -101,18 +104,23 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
     recipe = conversion.recipe
     match recipe.quantize:
         case Quantize.float32:
-            adapted = adapted_float_file(conversion, run, report)
+            adapted = adapted_float_file(conversion.classifier, run, report)
             return Converted(adapted.path, recipe, adapted.image)
-        case Quantize.float16 | Quantize.dynamic:
+        case Quantize.float16:
+            adapted = adapted_float_file(conversion.classifier, run, report)
+            return Converted(_float16_file(adapted, run), recipe, adapted.image)
+        case Quantize.dynamic:
             image, mixing = _fed(conversion.classifier)
-            return Converted(_convert(conversion, recipe, mixing, run, report), recipe, image)
+            return Converted(
+                _convert(conversion.classifier, recipe, mixing, run, report), recipe, image
+            )
         case Quantize.int8:
             return _int8_file(conversion, run, report)
         case _:
             assert_never(recipe.quantize)
 
 
-def adapted_float_file(conversion: Conversion, run: RunDir, report: Report) -> AdaptedFile:
+def adapted_float_file(classifier: ClassifierSpec, run: RunDir, report: Report) -> AdaptedFile:
     """Return the float32 file that takes what a phone feeds.
 
     What the model does to its input first is computed as one scale and offset for each channel,
@@ -123,25 +131,25 @@ def adapted_float_file(conversion: Conversion, run: RunDir, report: Report) -> A
         EnvironmentProblem: a tool could not run.
     """
     source = _convert(
-        conversion, Recipe(quantize=Quantize.float32, io=Io.float32), None, run, report
+        classifier, Recipe(quantize=Quantize.float32, io=Io.float32), None, run, report
     )
     data = read_file(source)
     known_by = {
         "float_sha256": sha256_bytes(data),
-        "normalization": conversion.classifier.normalization.model_dump(mode="json"),
+        "normalization": classifier.normalization.model_dump(mode="json"),
         "adapter": ADAPTER_REVISION,
     }
     cached = _cached(known_by, run)
     note = cached.with_suffix(".json")
     if not (is_whole(note, report) and is_whole(cached, report)):
         model = unpack_whole(data, where=str(source))
-        adapted = adapt_input(model, conversion.classifier.normalization)
+        adapted = adapt_input(model, classifier.normalization)
         adapted.normalization.save(note)
         seal(note)
         write_bytes_atomic(cached, pack(adapted.model))
         seal(cached)
     fed = UniformNormalization.load(note)
-    return AdaptedFile(cached, sha256_file(cached), _fed_image(conversion.classifier, fed))
+    return AdaptedFile(cached, sha256_file(cached), _fed_image(classifier, fed))
 
 
 def _fed(classifier: ClassifierSpec) -> tuple[ImageContract, ChannelMixing | None]:
@@ -154,9 +162,18 @@ def _fed_image(classifier: ClassifierSpec, fed: UniformNormalization) -> ImageCo
     return classifier.image.model_copy(update={"mean": fed.mean, "std": fed.std})
 
 
+def _float16_file(source: AdaptedFile, run: RunDir) -> Path:
+    known_by = {"float_sha256": source.sha256, "float16": FLOAT16_REVISION}
+    cached = _cached(known_by, run)
+    if not cached.is_file():
+        model = unpack_whole(read_file(source.path), where=str(source.path))
+        write_bytes_atomic(cached, pack(with_float16_constants(model)))
+    return cached
+
+
 def _int8_file(conversion: Conversion, run: RunDir, report: Report) -> Converted:
     recipe = conversion.recipe
-    source = adapted_float_file(conversion, run, report)
+    source = adapted_float_file(conversion.classifier, run, report)
     representative = representative_images(
         conversion.dataset, recipe.representative_count, recipe.seed
     )
@@ -188,13 +205,12 @@ def _int8_file(conversion: Conversion, run: RunDir, report: Report) -> Converted
 
 
 def _convert(
-    conversion: Conversion,
+    classifier: ClassifierSpec,
     recipe: Recipe,
     mixing: ChannelMixing | None,
     run: RunDir,
     report: Report,
 ) -> Path:
-    classifier = conversion.classifier
     known_by = {
         "classifier": classifier.model_dump(mode="json", exclude={"path", "normalization"}),
         "quantize": str(recipe.quantize),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from pipeline.contract.verdict import Check, Data, Gate, Outcome
+from pipeline.parity.own_noise import OWN_NOISE_ACCEPTED, is_within_own_noise
 from pipeline.parity.statistics import mcnemar_exact
 from pipeline.parity.strict import outcome_by_interval
 
@@ -81,7 +82,8 @@ def outcome_of(check: Check) -> Outcome:
 
     A check that records neither a threshold nor a comparison is inconclusive: there is nothing
     to judge it by. One that is `strict` passes only where its whole interval is within the margin,
-    and then by its threshold: a gain that shows another model is beyond it.
+    and then by its threshold: a gain that shows another model is beyond it. One that is short of
+    either, yet within the reference's own noise, proves nothing, unless that was accepted.
     """
     if _stays_open(check):
         return Outcome.inconclusive
@@ -92,8 +94,19 @@ def outcome_of(check: Check) -> Outcome:
         passed = _is_expected(check.evidence)
     by_interval = outcome_by_interval(check)
     if by_interval in (Outcome.failed, Outcome.inconclusive):
-        return by_interval
-    return Outcome.passed if passed or _is_excused(check) else Outcome.failed
+        return _unless_own_noise(check, by_interval)
+    if passed or _is_excused(check):
+        return Outcome.passed
+    return _unless_own_noise(check, Outcome.failed)
+
+
+def _unless_own_noise(check: Check, outcome: Outcome) -> Outcome:
+    """Return the outcome of a check that did not pass by its own figures."""
+    if not is_within_own_noise(check):
+        return outcome
+    rule = check.evidence.get("unless")
+    accepted = isinstance(rule, dict) and rule.get("kind") == OWN_NOISE_ACCEPTED
+    return Outcome.passed if accepted else Outcome.inconclusive
 
 
 def _judged(check: Check) -> Check:

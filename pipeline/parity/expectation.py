@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.contract.labels import Labels
+from pipeline.contract.noise import MeasuredNoise, NoiseFloor, NoiseLevel
 from pipeline.contract.normalization import Normalization
 from pipeline.contract.verdict import Check
 from pipeline.parity.judge import judge_recordings
@@ -18,7 +19,7 @@ _UNKNOWN = -1
 
 
 def expected_checks(
-    labels: Labels, thresholds: Thresholds, *, unlabelled: bool
+    labels: Labels, thresholds: Thresholds, *, unlabelled: bool, noise: bool = False
 ) -> tuple[Check, ...]:
     """Return the checks of the reference, numbers and task gates, in their order.
 
@@ -30,6 +31,7 @@ def expected_checks(
         labels: of the model; `critical` are gated one by one.
         thresholds: the limits.
         unlabelled: whether the images are declared to have no labels.
+        noise: whether the reference's own noise is measured.
     """
     asked = labels.critical if not unlabelled else ()
     # No more classes than the names of the checks depend on: there may be thousands.
@@ -41,6 +43,7 @@ def expected_checks(
         thresholds,
         critical=asked,
         unlabelled=unlabelled,
+        noise=_noise(recording) if noise else None,
         before=tuple(
             reference_checks(
                 _recording(labels.names[:2], unlabelled=unlabelled),
@@ -50,6 +53,13 @@ def expected_checks(
             )
         ),
     ).checks
+
+
+def _noise(recording: Recording) -> MeasuredNoise:
+    level = NoiseLevel(pixel_steps=1.0, agreement=1.0, mean_difference=0.0)
+    ids = tuple(map(str, recording.image_ids))
+    floor = NoiseFloor(images=len(ids), seed=0, levels=(level,))
+    return MeasuredNoise(image_ids=ids, floor=floor)
 
 
 def _recording(labels: tuple[str, ...], *, unlabelled: bool) -> Recording:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pipeline.contract.noise import MeasuredNoise
 from pipeline.contract.verdict import Check, Outcome, Verdict
 from pipeline.errors import BadInput
 from pipeline.parity.align import align
 from pipeline.parity.answers import Answers
 from pipeline.parity.figures import answer_figures, common_figures, origin
+from pipeline.parity.noise import fragile_note, noise_figures
 from pipeline.parity.numbers import difference_check, validity_checks
 from pipeline.parity.task import task_checks
 from pipeline.parity.thresholds import Thresholds
@@ -20,6 +22,7 @@ def judge_recordings(
     *,
     critical: tuple[str, ...],
     unlabelled: bool = False,
+    noise: MeasuredNoise | None = None,
     before: tuple[Check, ...] = (),
 ) -> Verdict:
     """Run the numbers gate, then the task gate; a pure function of its arguments.
@@ -34,6 +37,7 @@ def judge_recordings(
         critical: the labels whose recall is gated one by one.
         unlabelled: whether the images are declared to have no labels. Then accuracy and recall
             are not asked, and a note says that they are not proven.
+        noise: the reference's own, measured on some of the same images, where it is known.
         before: checks of the reference and of the candidate's file, which come first.
 
     Raises:
@@ -61,12 +65,15 @@ def judge_recordings(
         figures["notes"].append({"kind": "accuracy_not_proven", "not_gated": [*critical]})
     elif not critical:
         figures["notes"].append({"kind": "no_critical_class", "labels": [*pair.labels]})
+    if noise is not None:
+        figures["noise"] = noise_figures(noise.floor, thresholds)
+        figures["notes"] += fragile_note(noise.floor, thresholds)
     checks = [*before, *validity_checks("reference", pair.reference)]
     checks += validity_checks("candidate", pair.candidate)
     if all(check.outcome is not Outcome.failed for check in checks):
         answers = Answers.of(pair)
         checks.append(difference_check(pair, thresholds))
-        checks += task_checks(answers, thresholds, critical, unlabelled=unlabelled)
+        checks += task_checks(answers, thresholds, critical, unlabelled=unlabelled, noise=noise)
         figures |= answer_figures(answers, critical)
     return Verdict.from_checks(
         checks, reference=origin(reference), candidate=origin(candidate), figures=figures

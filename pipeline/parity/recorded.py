@@ -16,6 +16,7 @@ from pipeline.contract.verdict import Check, Gate, Verdict
 from pipeline.parity.comparison import expect, outcome_of
 from pipeline.parity.expectation import expected_checks
 from pipeline.parity.figure_agreement import figures_that_differ
+from pipeline.parity.noise_agreement import noise_that_differs
 from pipeline.parity.numbers import sum_error_limit
 from pipeline.parity.thresholds import Thresholds
 
@@ -23,13 +24,17 @@ _ROUNDING = 1e-9
 _FORMS = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError)
 
 
-def recorded_checks(verdict: Verdict, labels: Labels, structure: Sequence[Check]) -> list[Check]:
+def recorded_checks(
+    verdict: Verdict, labels: Labels, structure: Sequence[Check], *, in_8_bits: bool
+) -> list[Check]:
     """Check that a verdict follows from its own data, and that nothing is missing in it.
 
     Args:
         verdict: as recorded.
         labels: of the bundle's manifest.
         structure: the checks of the structure gate, run again on the file.
+        in_8_bits: whether the file computes in 8 bits, and so is held beside the noise of its
+            float model.
 
     Returns:
         Checks of the gate `bundle`. Each expects an empty list and holds what was found wrong.
@@ -39,10 +44,8 @@ def recorded_checks(verdict: Verdict, labels: Labels, structure: Sequence[Check]
     if thresholds is None:
         return [*checks, _nothing("thresholds_stated", ["the verdict states no thresholds"])]
     unlabelled = is_unlabelled(verdict)
-    templates = {
-        check.name: check
-        for check in (*expected_checks(labels, thresholds, unlabelled=unlabelled), *structure)
-    }
+    made = expected_checks(labels, thresholds, unlabelled=unlabelled, noise=in_8_bits)
+    templates = {check.name: check for check in (*made, *structure)}
     return [
         *checks,
         completeness_check(verdict, list(templates)),
@@ -54,6 +57,7 @@ def recorded_checks(verdict: Verdict, labels: Labels, structure: Sequence[Check]
         _nothing("structure_as_recorded", _other_structure(verdict, structure)),
         _nothing("critical_classes", _critical_classes(verdict, labels, unlabelled)),
         _nothing("figures_agree", figures_that_differ(verdict, labels, unlabelled=unlabelled)),
+        _nothing("noise_agrees", noise_that_differs(verdict, thresholds, in_8_bits=in_8_bits)),
     ]
 
 
@@ -133,6 +137,8 @@ def _form(check: Check) -> dict[str, Any]:
         "threshold": check.threshold is not None,
         # A rule that lets a check pass beyond its threshold is the gate's to make.
         "unless": check.evidence.get("unless"),
+        # What excuses a check is measured by its gate, and of no other check.
+        "own_noise": check.evidence.get("own_noise") is not None,
     }
 
 

@@ -8,15 +8,18 @@ from fractions import Fraction
 import numpy as np
 from pydantic import JsonValue
 
+from pipeline.contract.noise import MeasuredNoise
 from pipeline.contract.verdict import Check, Gate, Outcome
 from pipeline.parity.answers import Answers, Flags
 from pipeline.parity.comparison import compare, not_measured, too_few_images
+from pipeline.parity.noise import own_noise
 from pipeline.parity.non_inferiority import (
     balanced_evidence,
     images_for_share,
     outcome_of_interval,
     paired_evidence,
 )
+from pipeline.parity.own_noise import OWN_NOISE_ACCEPTED
 from pipeline.parity.statistics import wilson_95
 from pipeline.parity.thresholds import Thresholds
 
@@ -30,16 +33,18 @@ def task_checks(
     critical: tuple[str, ...],
     *,
     unlabelled: bool = False,
+    noise: MeasuredNoise | None = None,
 ) -> list[Check]:
     """Check accuracy, agreement, balanced accuracy and the recall of each critical class.
 
-    Of images that are declared `unlabelled` nothing but the agreement is asked.
+    Of images that are declared `unlabelled` nothing but the agreement is asked. `noise` is the
+    reference's own, within which a lack of agreement proves nothing.
     """
     if unlabelled:
-        return [_agreement(answers, thresholds)]
+        return [_agreement(answers, thresholds, noise)]
     return [
         _accuracy(answers, thresholds),
-        _agreement(answers, thresholds),
+        _agreement(answers, thresholds, noise),
         _balanced_accuracy(answers, thresholds),
         *(_critical_recall(answers, thresholds, name) for name in critical),
     ]
@@ -74,12 +79,17 @@ def _accuracy(answers: Answers, thresholds: Thresholds) -> Check:
     )
 
 
-def _agreement(answers: Answers, thresholds: Thresholds) -> Check:
+def _agreement(answers: Answers, thresholds: Thresholds, noise: MeasuredNoise | None) -> Check:
     total, agreed = len(answers.agreed), int(answers.agreed.sum())
     least, interval = thresholds.min_top1_agreement, wilson_95(agreed, total)
     images_to_decide = None
     if outcome_of_interval(interval, least) is Outcome.inconclusive:
         images_to_decide = images_for_share(agreed / total, least)
+    more: dict[str, JsonValue] = {}
+    if noise is not None:
+        more["own_noise"] = own_noise(answers, noise)
+        if thresholds.accept_fragile:
+            more["unless"] = {"kind": OWN_NOISE_ACCEPTED}
     return compare(
         "top1_agreement",
         Gate.task,
@@ -95,6 +105,7 @@ def _agreement(answers: Answers, thresholds: Thresholds) -> Check:
             "needed": math.ceil(least * total - 1e-9),
             "images_to_decide": images_to_decide,
             **_strict(thresholds),
+            **more,
         },
         undecided=too_few_images(total, thresholds.min_images),
     )

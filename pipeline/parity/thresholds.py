@@ -32,6 +32,9 @@ class Thresholds(Frozen):
     The reference must be right more often than always answering the largest class, and on at
     least `min_reference_accuracy` of the labelled images where that is given;
     `accept_weak_reference` publishes a file of one that is not, and the verdict says so.
+
+    A file that misses `min_top1_agreement`, yet moves no more than one pixel value of noise moves
+    the float model itself, is inconclusive; `accept_fragile` publishes it, and the verdict says so.
     """
 
     accuracy_tolerance: float = Field(default=0.01, ge=0.0, le=1.0)
@@ -44,3 +47,4 @@ class Thresholds(Frozen):
     min_reference_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
     accept_weak_reference: bool = False
     strict: bool = False
+    accept_fragile: bool = False

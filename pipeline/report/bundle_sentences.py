@@ -156,6 +156,7 @@ _SENTENCES: dict[str, Callable[[Check], str]] = {
     "structure_as_recorded": _data("the file is not the one whose structure was judged"),
     "critical_classes": _data("its critical classes are not the manifest's"),
     "figures_agree": _data("its figures do not fit its checks"),
+    "noise_agrees": _data("its record of the model's own noise does not fit its checks"),
     "bundle_signature": _signature,
     "model_runs": lambda c: f"The model cannot be run on its goldens: {_first(c)}.",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from pipeline.contract.layer_errors import DebugReport
+from pipeline.report.debug_sentences import hurts_and_helps
 from pipeline.report.layer_plot import layer_plot
 from pipeline.report.layers import COLUMNS, cells
 from pipeline.report.page import render
@@ -18,6 +19,8 @@ _LEGEND = (
     ),
     ("mean shift", "mean error of a channel, in steps: its mean over channels, and the largest"),
     ("channel ratio", "largest absolute weight of the widest channel over the narrowest's"),
+    ("absolute sum", "largest sum of a channel's absolute weights: how far it enlarges rounding"),
+    ("dead", "channels whose float activation is one value everywhere"),
 )
 
 
@@ -41,6 +44,7 @@ def render_debug_page(
             ("SHA-256", found.model_sha256),
             ("compared on", f"{found.images} training images"),
             ("float model", "equalized as the file was" if found.equalized else "as trained"),
+            *(("what hurts, and what would help", one) for one in hurts_and_helps(found)),
             *_LEGEND,
         ],
         drawing=layer_plot(found),

@@ -14,6 +14,8 @@ COLUMNS = (
     "int8 range",
     "weights",
     "channel ratio",
+    "absolute sum",
+    "dead",
 )
 
 
@@ -28,6 +30,8 @@ def cells(layer: LayerFigures) -> tuple[str, ...]:
         "in floats" if layer.in_floats else _span(layer.int8_low, layer.int8_high),
         _span(layer.weight_low, layer.weight_high),
         _number(layer.weight_channel_ratio, ".3g"),
+        _number(layer.absolute_sum, ".3g"),
+        _number(layer.dead_channels, "d"),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.contract.verdict import Check, Outcome
 from pipeline.report.bundle_sentences import bundle_sentence
+from pipeline.report.noise_sentences import fragile_words, own_noise_words
 from pipeline.report.reference_sentences import REFERENCE_SENTENCES
 from pipeline.report.task_sentences import TASK_SENTENCES, straddles
 from pipeline.report.wording import (
@@ -38,11 +39,23 @@ def sentence(check: Check) -> str:
     text = _worded(SENTENCES, evidence, "evidence")
     if reason := evidence.get("undecided"):
         text = f"undecided, {_reason(reason)}: {text}"
-    elif evidence.get("strict") is True and check.outcome is Outcome.inconclusive:
+    elif _is_undecided_strictly(check):
         text = f"undecided, {_worded(_STRADDLES, evidence, 'evidence')}: {text}"
+    if noise := own_noise_words(check):
+        text = f"{noise}; {text}"
     if excuse := exception(check):
         text = f"{text}; passed as {excuse}"
     return text
+
+
+def _is_undecided_strictly(check: Check) -> bool:
+    """Tell whether it is an interval that leaves a check open, not the reference's own noise."""
+    if check.evidence.get("strict") is not True or check.outcome is not Outcome.inconclusive:
+        return False
+    interval = check.evidence.get("interval_95")
+    high = interval[-1] if isinstance(interval, list) and interval else None
+    asked = check.threshold
+    return not (isinstance(high, float) and asked is not None and high < asked)
 
 
 def summary(check: Check) -> str:
@@ -182,6 +195,7 @@ _NOTES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
             else "."
         )
     ),
+    "fragile_model": fragile_words,
     "choice_not_compared": lambda data: (
         "The chosen class is not compared: the reference prefers none by more than "
         f"{data['margin']:g} on any golden."

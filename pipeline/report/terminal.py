@@ -19,6 +19,7 @@ from pipeline.contract.verdict import Gate, Outcome, Verdict
 from pipeline.metrics import Metrics
 from pipeline.report.decision_words import decision_facts, reading_words
 from pipeline.report.layers import COLUMNS, cells
+from pipeline.report.search_sentences import why_no_more
 from pipeline.report.sections.search import TITLE, trial_rows
 from pipeline.report.wording import (
     applied,
@@ -37,7 +38,7 @@ _VERDICT_COLUMNS = (
     *("gate", "check", "outcome", "n", "measured", "95% interval", "asked for", "applied"),
 )
 # Columns of the terminal from which the weights of a layer are shown too.
-_WIDE = 132
+_WIDE = 150
 _NARROW_COLUMNS = 6
 
 
@@ -85,7 +86,12 @@ def search_table(manifest: BundleManifest, name: str) -> Table | None:
     rows = trial_rows(manifest)
     if not rows:
         return None
-    table = Table(title=f"{name}: {TITLE}", title_justify="left")
+    table = Table(
+        title=f"{name}: {TITLE}",
+        title_justify="left",
+        caption=why_no_more(manifest.search),
+        caption_justify="left",
+    )
     for column in ("step", "agreement", "mean difference", "latency p50", "result"):
         table.add_column(column, overflow="fold")
     for row in rows:

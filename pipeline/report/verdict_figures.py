@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from pipeline.contract.base import first_problem
+from pipeline.contract.noise import NoiseFloor
 from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput
 
@@ -97,6 +98,28 @@ class Ties(_Shown):
     candidate: int
 
 
+class OtherRuntime(_Shown):
+    """Hold how another runtime answers the same file; None where it is not installed."""
+
+    runtime: str
+    agreement: float | None = None
+    mean_difference: float | None = None
+
+
+class RuntimeSpread(_Shown):
+    """Hold how other runtimes answer some images that `runtime` answered too."""
+
+    runtime: str
+    images: int
+    others: tuple[OtherRuntime, ...]
+
+
+class Noise(NoiseFloor):
+    """Hold the reference's own noise, and whether it is fragile."""
+
+    fragile: bool
+
+
 class VerdictFigures(_Shown):
     """Hold what a page shows of `Verdict.figures`; what was not measured is None or empty."""
 
@@ -112,6 +135,8 @@ class VerdictFigures(_Shown):
     flips: Flips | None = None
     probability_difference: Difference | None = None
     ties: Ties | None = None
+    noise: Noise | None = None
+    runtime_spread: RuntimeSpread | None = None
 
     @model_validator(mode="after")
     def _confusion_is_of_the_classes(self) -> Self:

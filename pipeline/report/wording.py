@@ -120,7 +120,7 @@ def points(share: float) -> str:
 def exception(check: Check) -> str:
     """Say by which rule a check passed beyond its threshold; empty where it did not."""
     rule, paired = check.evidence.get("unless"), check.evidence.get("paired")
-    if check.within_threshold is not False or check.outcome is not Outcome.passed:
+    if check.outcome is not Outcome.passed or not _falls_short(check):
         return ""
     if isinstance(rule, dict) and rule.get("kind") == "gain_within_chance":
         p = paired.get("mcnemar_exact_p") if isinstance(paired, dict) else None
@@ -128,7 +128,20 @@ def exception(check: Check) -> str:
         return f"a gain that chance explains{shown}"
     if isinstance(rule, dict) and rule.get("kind") == "weak_reference_accepted":
         return "a weak reference that was accepted (--accept-weak-reference)"
+    if isinstance(rule, dict) and rule.get("kind") == "own_noise_accepted":
+        return "the noise of a fragile model, which was accepted (--accept-fragile)"
     return f"by a rule without words here: {plain(rule)}"
+
+
+def _falls_short(check: Check) -> bool:
+    """Tell whether a check misses its threshold, or strictly judged may miss it."""
+    evidence = check.evidence
+    if check.within_threshold is not False and evidence.get("strict") is True:
+        interval = evidence.get("interval_95")
+        low = interval[0] if isinstance(interval, list) and interval else None
+        asked = check.threshold
+        return isinstance(low, float) and asked is not None and low < asked
+    return check.within_threshold is False
 
 
 def asked_for(check: Check) -> str:

@@ -26,6 +26,11 @@ def prune(model: Model) -> None:
     for signature in model.signatureDefs or ():
         for entry in (*signature.inputs, *signature.outputs):
             entry.tensorIndex = place[int(entry.tensorIndex)]
+    drop_unused_data(model)
+
+
+def drop_unused_data(model: Model) -> None:
+    """Empty the buffers that no tensor and no metadata refers to, in place."""
     kept = {int(tensor.buffer) for graph in model.subgraphs for tensor in graph.tensors}
     kept |= {int(entry.buffer) for entry in model.metadata or ()}
     for index, buffer in enumerate(model.buffers):

@@ -153,6 +153,7 @@ class ParityConfig(Frozen):
     min_reference_accuracy: Share | None = _LIMITS.min_reference_accuracy
     accept_weak_reference: bool = _LIMITS.accept_weak_reference
     strict: bool = _LIMITS.strict
+    accept_fragile: bool = _LIMITS.accept_fragile
 
     def thresholds(self) -> Thresholds:
         """Return the limits of the gates."""
@@ -167,6 +168,7 @@ class ParityConfig(Frozen):
             min_reference_accuracy=self.min_reference_accuracy,
             accept_weak_reference=self.accept_weak_reference,
             strict=self.strict,
+            accept_fragile=self.accept_fragile,
         )
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from pipeline.child import ask_child
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, load_bundle
-from pipeline.contract.choices import Step
+from pipeline.contract.choices import Split, Step
 from pipeline.contract.dataset import ImageRecord
 from pipeline.contract.files import resolved, write_text_atomic
 from pipeline.contract.hashing import sha256_bytes
+from pipeline.contract.images import images_of_dataset
 from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
-from pipeline.export.converted import Conversion, adapted_float_file
+from pipeline.export.converted import adapted_float_file
 from pipeline.export.int8.request import (
     LayerErrorsAnswer,
     LayerErrorsRequest,
@@ -29,6 +30,7 @@ from pipeline.report.page import page_date
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
 from pipeline.tflite.metadata import described_model
+from pipeline.workflow.noise import own_noise
 from pipeline.workflow.source import (
     KerasSource,
     StatedModel,
@@ -75,16 +77,17 @@ def debug_model(
     recipe = Recipe() if manifest is None else manifest.recipe
     calibration = _calibration(source, manifest)
     picked = representative_images(source.dataset, images, recipe.seed)
-    conversion = Conversion(source.classifier_spec(), recipe, source.labels, source.dataset)
-    converted = adapted_float_file(conversion, run, report)
+    converted = adapted_float_file(source.classifier_spec(), run, report)
     request = LayerErrorsRequest(
         float_file=ModelFile(path=str(converted.path), sha256=converted.sha256),
         int8_file=ModelFile(path=str(resolved(file)), sha256=sha256),
         image=converted.image,
         images=image_files(picked, source.dataset),
         representative=image_files(calibration, source.dataset),
+        steps=recipe.steps or (),
         seed=recipe.seed,
     )
+    held_out = images_of_dataset(source.dataset, Split.validation)
     answer = ask_child(
         "pipeline.export.int8.layer_errors:layer_errors_child",
         request,
@@ -97,7 +100,8 @@ def debug_model(
         model=str(model),
         model_sha256=sha256,
         images=len(picked),
-        equalized=bool(calibration),
+        noise=own_noise(source, held_out, run, report=report).floor,
+        equalized=Step.equalization in (recipe.steps or ()),
         layers=answer.layers,
     )
     # A bundle's file is called model.tflite everywhere, so the folder names the page.
@@ -132,14 +136,15 @@ def _manifest_of(model: Path) -> BundleManifest | None:
 
 
 def _calibration(source: KerasSource, manifest: BundleManifest | None) -> tuple[ImageRecord, ...]:
-    """Return the images that the float model must be equalized on; none for most files."""
-    if manifest is None or Step.equalization not in (manifest.recipe.steps or ()):
+    """Return the images that the float model must be rewritten on; none for most files."""
+    rewriting = {Step.equalization, Step.dither}
+    if manifest is None or not rewriting & {*(manifest.recipe.steps or ())}:
         return ()
     recipe = manifest.recipe
     images = representative_images(source.dataset, recipe.representative_count, recipe.seed)
     if tuple(one.sha256 for one in images) != manifest.representative_sha256:
         raise BadInput(
-            "the bundle was equalized on images that this run no longer has",
+            "the bundle was calibrated on images that this run no longer has",
             where=str(source.dataset.root),
             expected=f"{len(manifest.representative_sha256)} images that its manifest names",
             next_step="export again, or give the --run-dir of the run that exported it",

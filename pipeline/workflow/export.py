@@ -28,7 +28,12 @@ from pipeline.runtimes.bundle_reference import write_reference
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.workflow.export_job import ExportJob
-from pipeline.workflow.exported import Exported, recommendation, reference_advice
+from pipeline.workflow.exported import (
+    Exported,
+    fragile_advice,
+    recommendation,
+    reference_advice,
+)
 from pipeline.workflow.judge import GATE_REVISION, Candidate, HeldReference, hold_reference, judge
 from pipeline.workflow.model_card import write_model_card
 from pipeline.workflow.source import KerasSource
@@ -104,7 +109,9 @@ def _publish(
     manifest, verdict = write_records(built.folder, manifest, verdict)
     target = run.bundle(name) if verdict.passed else run.rejected(name)
     publish_dir(built.folder, target)
-    advice = None if verdict.passed else recommendation(run, job.recipe, job.source.sha256)
+    advice = None
+    if not verdict.passed:
+        advice = fragile_advice(verdict) or recommendation(run, job.recipe, job.source.sha256)
     return Exported(job.recipe, target, verdict.passed, False, verdict, manifest, advice)
 
 

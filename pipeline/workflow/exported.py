@@ -9,8 +9,10 @@ from pipeline.contract.bundle import MODEL_FILE, VERDICT_FILE, load_bundle
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
-from pipeline.contract.verdict import Verdict
+from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.errors import BadInput, PipelineError
+from pipeline.parity.own_noise import is_within_own_noise
+from pipeline.report.noise_sentences import WHAT_HELPS
 from pipeline.report.verdict_figures import figures_of
 from pipeline.workflow.refusal import refusal
 
@@ -57,6 +59,19 @@ def reference_advice(verdict: Verdict) -> str | None:
             return (
                 "train longer, check labels and input convention, or publish it all the same "
                 "with --accept-weak-reference"
+            )
+    return None
+
+
+def fragile_advice(verdict: Verdict) -> str | None:
+    """Return what to do about a file that is undecided for its own model's noise."""
+    if verdict.outcome is not Outcome.inconclusive:
+        return None
+    for check in verdict.broken():
+        if is_within_own_noise(check):
+            return (
+                f"{WHAT_HELPS}; or export --quantize float16; or publish this one all the same "
+                "with --accept-fragile"
             )
     return None
 

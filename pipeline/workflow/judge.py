@@ -28,10 +28,12 @@ from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import Inspection
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.keras_model import KerasModel
+from pipeline.workflow.noise import own_noise, works_in_8_bits
 from pipeline.workflow.source import KerasSource
+from pipeline.workflow.spread import runtime_spread
 
 # Raise it when the gates change what they accept: a verdict of other gates is not found again.
-GATE_REVISION = 3
+GATE_REVISION = 4
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def judge(
         lambda: held or hold_reference(reference, images, thresholds, run, fresh, report),
         thresholds,
         run,
+        noise_of=reference,
         critical=critical,
         inputs=inputs,
         figures={
@@ -100,6 +103,7 @@ def judge_images(
     thresholds: Thresholds,
     run: RunDir,
     *,
+    noise_of: KerasModel | None,
     critical: tuple[str, ...],
     inputs: dict[str, str],
     figures: dict[str, Any],
@@ -108,7 +112,9 @@ def judge_images(
 ) -> Verdict:
     """Judge a file on any images, against what `hold` returns; see `judge`.
 
-    `hold` is asked only where the structure is right. `figures` are added to the verdict's.
+    `hold` is asked only where the structure is right. `noise_of` is the model whose own noise on
+    these images a file of 8 bits is held beside; where it is None none is measured, and none
+    excuses anything. `figures` are added to the verdict's.
     """
     structure = structure_gate(candidate, log=_delegation_log(candidate, run))
     verdict = Verdict.from_checks(
@@ -131,12 +137,17 @@ def judge_images(
             fresh=fresh,
             report=report,
         )
+        in_8_bits = works_in_8_bits(candidate.inspection)
+        noise = None
+        if noise_of is not None and in_8_bits:
+            noise = own_noise(noise_of, images, run, report=report)
         verdict = judge_recordings(
             held.recording,
             answered.recording,
             thresholds,
             critical=critical,
             unlabelled=images.unlabelled and bool((held.recording.truth < 0).all()),
+            noise=noise,
             before=(*held.checks, *structure.checks),
         )
         not_checked += held.not_checked
@@ -146,6 +157,16 @@ def judge_images(
                 "candidate": answered.origin,
             }
         }
+        if in_8_bits:
+            recordings["runtime_spread"] = runtime_spread(
+                answered.recording,
+                candidate.file,
+                candidate.described.image,
+                candidate.described.labels,
+                images,
+                run,
+                report=report,
+            )
     return verdict.model_copy(
         update={
             "inputs": {**inputs, "gates": str(GATE_REVISION)},

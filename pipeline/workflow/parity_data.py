@@ -108,6 +108,8 @@ def judge_data(
             lambda: held,
             thresholds,
             run,
+            # The float model is not here, and noise of other images excuses nothing.
+            noise_of=None,
             critical=labels.critical if critical is None else critical,
             inputs={**inputs, "model": recording.facts.model_sha256},
             figures={"input_convention": convention},
@@ -123,6 +125,7 @@ def judge_data(
         lambda: _held(source, candidate, images, thresholds, run, fresh, report),
         thresholds,
         run,
+        noise_of=source,
         critical=labels.critical if critical is None else critical,
         inputs={
             **inputs,

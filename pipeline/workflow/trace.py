@@ -16,7 +16,7 @@ from pipeline.contract.recipe import Quantize
 from pipeline.contract.run import RunDir
 from pipeline.contract.trace import StepKind, Trace
 from pipeline.errors import BadInput
-from pipeline.export.converted import AdaptedFile, Conversion, adapted_float_file
+from pipeline.export.converted import AdaptedFile, adapted_float_file
 from pipeline.export.float_io import float_io_file
 from pipeline.parity.trace import Recorded, trace_steps
 from pipeline.progress import Report, silent
@@ -103,8 +103,7 @@ def _made(
     if recipe.quantize is Quantize.float32:
         yield Recorded(StepKind.convert, recipe.name, answered(shipped), 0)
         return
-    conversion = Conversion(source.classifier_spec(), recipe, source.labels, source.dataset)
-    floats = adapted_float_file(conversion, run, report)
+    floats = adapted_float_file(source.classifier_spec(), run, report)
     yield Recorded(StepKind.convert, str(Quantize.float32), answered(floats), 0)
     if recipe.io is Io.float32:
         yield Recorded(StepKind.recipe, recipe.name, answered(shipped), 1)

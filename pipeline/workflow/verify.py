@@ -54,6 +54,7 @@ from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
 from pipeline.tflite.inspect import Inspection, inspect_file
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.judge import GATE_REVISION, Candidate, structure_gate
+from pipeline.workflow.noise import works_in_8_bits
 
 # A check of more than the bundle's own files, as of its signature; it runs after the hashes.
 MoreChecks = Callable[[Path, BundleManifest], Sequence[Check]]
@@ -174,7 +175,12 @@ def _model_steps(
         replayed = threads.submit(_answers, folder, records)
         structure = structure_gate(Candidate(file, found, described, manifest))
         yield structure.checks
-        yield recorded_checks(records.verdict, manifest.labels, structure.checks)
+        yield recorded_checks(
+            records.verdict,
+            manifest.labels,
+            structure.checks,
+            in_8_bits=works_in_8_bits(found),
+        )
         yield _replayed(folder, records, replayed.result()).checks
 
 

@@ -22,9 +22,11 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.recipe import Io, Quantize, Recipe, Step
+from pipeline.export.float16 import with_float16_constants
 from pipeline.export.int8.request import ImageFile, ModelFile, QuantizeRequest, image_files
 from pipeline.export.metadata_writer import write_metadata
 from pipeline.progress import Report
+from pipeline.tflite.edit import pack, unpack_whole
 
 IMAGE = ImageContract(height_px=32, width_px=32)
 LABELS = Labels(names=("RED", "GREEN", "BLUE"), critical=("RED",))
@@ -233,6 +235,12 @@ def make_child(request: MakeRequest, report: Report) -> Made:
     request.marker.unlink(missing_ok=True)
     good = folder / "good.keras"
     for recipe in FLOATS:
+        if recipe.quantize is Quantize.float16:
+            # The float32 file comes before it.
+            source = (folder / "float32.tflite").read_bytes()
+            halved = with_float16_constants(unpack_whole(source, where="float32"))
+            (folder / f"{recipe.name}.tflite").write_bytes(pack(halved))
+            continue
         convert_child(
             ConvertRequest(
                 classifier=spec_of_image(good, IMAGE, 3),

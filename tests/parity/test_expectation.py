@@ -33,6 +33,21 @@ def test_the_checks_are_those_that_the_gates_make(
     ]
 
 
+def test_what_excuses_is_expected_of_the_gate_that_measures_noise() -> None:
+    limits = Thresholds(accept_fragile=True)
+    plain, noisy = (
+        {
+            c.name: c
+            for c in expected_checks(Labels(names=LABELS), limits, unlabelled=False, noise=n)
+        }
+        for n in (False, True)
+    )
+    assert plain.keys() == noisy.keys()
+    assert {name for name, c in noisy.items() if "own_noise" in c.evidence} == {"top1_agreement"}
+    assert "unless" not in plain["top1_agreement"].evidence
+    assert noisy["top1_agreement"].evidence["unless"] == {"kind": "own_noise_accepted"}
+
+
 def test_a_floor_of_the_reference_is_a_check_of_its_own() -> None:
     labels = Labels(names=LABELS)
     floor = Thresholds(min_reference_accuracy=0.5)

@@ -6,11 +6,13 @@ from pipeline.contract.choices import Repair, Step
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import BundleManifest
+from pipeline.contract.noise import CriticalFlips, NoiseFloor, NoiseLevel
 from pipeline.contract.recipe import Recipe
-from pipeline.contract.search import SearchRecord, Trial
+from pipeline.contract.search import SearchRecord, Stop, Trial
 from pipeline.contract.verdict import Check, Gate, Outcome
 from pipeline.report.html import render_html
 from pipeline.report.run_report import BundleResult, RunReport
+from pipeline.report.search_sentences import why_no_more
 from pipeline.report.sections.search import conclusion, context, trial_rows
 from tests.export.samples import ABOUT
 from tests.report.examples import PASSED, verdict
@@ -31,6 +33,8 @@ MIXED = PLAIN.model_copy(
         "float16_layers": ("one", "two"),
         "agreement": 0.99,
         "latency_ms_p50": 10.5,
+        "latency_of_plain": 1.05,
+        "latency_of_float16": 0.6,
         "meets_target": True,
         "chosen": True,
     }
@@ -89,7 +93,7 @@ def test_every_trial_has_a_row_with_its_figures_beside_the_float_models() -> Non
     assert plain.state == "does not meet the target: agreement, mean difference"
     assert not plain.meets_target
     assert mixed.step == "+ 2 layers in float16"
-    assert mixed.latency == "10.5 ms, 1.05 of plain"
+    assert mixed.latency == "10.5 ms, 1.05 of plain, 0.60 of float16"
     assert mixed.state == "meets the target, chosen"
 
 
@@ -143,3 +147,54 @@ def test_the_conclusion_says_why_nothing_better_was_tried() -> None:
 
 def test_no_search_no_section() -> None:
     assert context(bundle(NO_SEARCH)) is None
+
+
+def test_a_file_short_of_the_target_is_called_the_best_found() -> None:
+    chosen = PLAIN.model_copy(update={"chosen": True, "agreement_95": (0.85, 0.94)})
+    (row,) = trial_rows(manifest(SEARCH.model_copy(update={"trials": (chosen,)})))
+    assert row.state.startswith("chosen as the best found, short of the target")
+    assert row.agreement == "90.00% (85.00% to 94.00%)"
+
+
+@pytest.mark.parametrize(
+    ("stopped", "words"),
+    [
+        (None, None),
+        (Stop.met, "meets the target"),
+        (Stop.gain, "less than 10.00% off"),
+        (Stop.latency, "0.85 of float16's latency, agreement 99.00%"),
+        (Stop.exhausted, "no registered step was left"),
+    ],
+)
+def test_why_nothing_more_was_tried(stopped: Stop | None, words: str | None) -> None:
+    slow = MIXED.model_copy(update={"latency_of_float16": 0.85, "chosen": False})
+    search = SEARCH.model_copy(
+        update={
+            "trials": (PLAIN, MIXED, slow),
+            "stopped": stopped,
+            "min_gain": 0.1,
+            "max_latency_of_float16": 0.8,
+        }
+    )
+    said = why_no_more(search)
+    shown = context(bundle(search))
+    assert shown is not None
+    assert shown["stopped"] == said
+    assert said is None if words is None else words in str(said)
+
+
+def test_the_noise_floor_stands_beside_the_trials() -> None:
+    levels = tuple(
+        NoiseLevel(
+            pixel_steps=steps,
+            agreement=0.98,
+            mean_difference=0.01,
+            flips={"MEL": CriticalFlips(into=1, out_of=2)},
+        )
+        for steps in (0.5, 1.0)
+    )
+    noise = NoiseFloor(images=256, seed=0, levels=levels)
+    shown = context(bundle(SEARCH.model_copy(update={"noise": noise})))
+    assert shown is not None
+    for words in ("256 images", "by at most 0.5 of 255", "98.00%", "MEL 1 into, 2 out of it"):
+        assert words in shown["noise"]

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 
 from pipeline.contract.bundle import load_bundle
-from pipeline.contract.choices import Split
+from pipeline.contract.choices import Io, Quantize, Repair, Split
 from pipeline.contract.decision import Decision
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
-from pipeline.contract.recipe import Quantize, Recipe
+from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.thresholds import Thresholds
+from pipeline.report.verdict_figures import figures_of
 from pipeline.runtimes.bundle_reference import load_reference
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
@@ -316,3 +317,30 @@ def test_the_metadata_gives_the_models_own_version_and_author(run: RunDir, tmp_p
     assert (about.version, about.author) == ("7.1", "A. Author")
     plain = ExportJob(source(), FLOAT16, EASY).build_request().about
     assert (plain.version, plain.author) == (source().sha256[:12], "")
+
+
+def test_a_file_of_8_bits_is_held_beside_its_model_s_noise_and_other_kernels(
+    run: RunDir, published: Exported
+) -> None:
+    assert "noise" not in published.verdict.figures
+    assert "runtime_spread" not in published.verdict.figures
+    recipe = Recipe(quantize=Quantize.int8, io=Io.uint8, representative_count=6, repair=Repair.none)
+    loose = EASY.model_copy(update={"max_mean_probability_difference": 1.0})
+    exported = export(run, recipe, loose)
+    figures = figures_of(exported.verdict)
+    held_out = samples().dataset.of(Split.validation)
+    assert figures.noise is not None
+    assert figures.noise.images == len(held_out)
+    assert [level.pixel_steps for level in figures.noise.levels] == [0.5, 1.0]
+    assert figures.runtime_spread is not None
+    assert figures.runtime_spread.images == len(held_out)
+    reference, android = figures.runtime_spread.others
+    assert (reference.runtime, android.runtime) == ("litert-reference", "android")
+    assert reference.agreement is not None
+    assert reference.mean_difference is not None
+    assert reference.mean_difference < 0.1
+    # The float file was converted once and the noise measured once.
+    before = {path: path.stat().st_mtime_ns for path in run.root.glob("noise/*.json")}
+    export(run, recipe, loose.model_copy(update={"min_images": 2}))
+    assert before == {path: path.stat().st_mtime_ns for path in run.root.glob("noise/*.json")}
+    assert len(before) == 1

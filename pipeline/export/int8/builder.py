@@ -56,15 +56,15 @@ class Int8Builder:
         self._pixels, self._image, self._io = pixels, image, io
         self._seed, self._report = seed, report
         prepared = prepare(model)
-        self._sources: dict[Prepare | None, _Source] = {
-            None: _Source(prepared, self._statistics(prepared))
+        self._sources: dict[tuple[Prepare, ...], _Source] = {
+            (): _Source(prepared, self._statistics(prepared))
         }
-        self._known_ranges: dict[tuple[Prepare | None, ChooseRange], Ranges] = {}
+        self._known_ranges: dict[tuple[tuple[Prepare, ...], ChooseRange], Ranges] = {}
 
     @property
     def float_model(self) -> Model:
         """Return the float model as int8 is made of it."""
-        return self._sources[None].model
+        return self._sources[()].model
 
     def build(self, steps: tuple[Step, ...], float16_layers: tuple[str, ...] = ()) -> Model:
         """Return the int8 graph, with int8 input and output, that these steps give.
@@ -74,7 +74,7 @@ class Int8Builder:
             float16_layers: output tensors of the layers that mixed precision leaves in floats.
         """
         plan = plan_of(steps, float16_layers)
-        source = self._source(plan.prepare)
+        source = self._source(plan.prepares)
         graph = self._lowered(plan)
         if plan.corrections:
             correct_sequentially(
@@ -94,7 +94,7 @@ class Int8Builder:
         With floats before it a layer's mean input is the float one, so no image has to be run.
         """
         plan = BuildPlan(choose_range=best_range, float16_layers=float16_layers)
-        source, graph = self._source(plan.prepare), self._lowered(plan)
+        source, graph = self._source(plan.prepares), self._lowered(plan)
         for layer in layers(source.model, graph):
             mean = source.statistics[layer.entry].mean
             wanted, got = Kernel(layer.float_linear())(mean), Kernel(layer.int8_linear())(mean)
@@ -109,18 +109,18 @@ class Int8Builder:
         return pack(finished)
 
     def _lowered(self, plan: BuildPlan) -> Model:
-        source = self._source(plan.prepare)
+        source = self._source(plan.prepares)
         graph = lower(source.model, self._ranges(plan), float16=plan.float16_layers)
         if self._io is Io.uint8:
             absorb_mean_rounding(graph, self._image)
         return graph
 
-    def _source(self, prepare: Prepare | None) -> _Source:
-        if prepare is not None and prepare not in self._sources:
-            plain = self._sources[None]
-            model = prepare(plain.model, plain.statistics)
-            self._sources[prepare] = _Source(model, self._statistics(model))
-        return self._sources[prepare]
+    def _source(self, prepares: tuple[Prepare, ...]) -> _Source:
+        if prepares not in self._sources:
+            before = self._source(prepares[:-1])
+            model = prepares[-1](before.model, before.statistics)
+            self._sources[prepares] = _Source(model, self._statistics(model))
+        return self._sources[prepares]
 
     def _statistics(self, model: Model) -> Statistics:
         return collect_statistics(
@@ -128,9 +128,9 @@ class Int8Builder:
         )
 
     def _ranges(self, plan: BuildPlan) -> Ranges:
-        key = (plan.prepare, plan.choose_range)
+        key = (plan.prepares, plan.choose_range)
         if key not in self._known_ranges:
-            source = self._source(plan.prepare)
+            source = self._source(plan.prepares)
             main = source.model.subgraphs[0]
             found = {name: plan.choose_range(one) for name, one in source.statistics.items()}
             entry = text(main.tensors[int(main.inputs[0])].name)

@@ -24,7 +24,7 @@ from pipeline.export.int8.kernels import ActivationProbe
 from pipeline.export.int8.operators import WEIGHTED
 from pipeline.export.int8.pairing import TensorPair, check_input, check_weights, paired
 from pipeline.export.int8.request import LayerErrorsAnswer, LayerErrorsRequest
-from pipeline.export.int8.steps.equalization import equalize
+from pipeline.export.int8.steps.registry import plan_of
 from pipeline.export.int8.threads import FIXED_PARTS, in_threads
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import normalize
@@ -59,10 +59,11 @@ def layer_errors_child(request: LayerErrorsRequest, report: Report) -> LayerErro
         pixels = load_pixels(
             request.representative, image, "read the representative images", report
         )
-        statistics = collect_statistics(
-            float_model, pixels, image, seed=request.seed, report=report
-        )
-        float_model = equalize(float_model, statistics)
+        for prepared in plan_of(request.steps).prepares:
+            statistics = collect_statistics(
+                float_model, pixels, image, seed=request.seed, report=report
+            )
+            float_model = prepared(float_model, statistics)
     check_weights(float_model, int8_model, where)
     pixels = load_pixels(request.images, image, "read the images", report)
     figures = compare(float_model, int8_model, pairs, pixels, image, report)
@@ -118,6 +119,8 @@ class _Sums:
         self.signal = self.error = 0.0
         self.values = self.at_lowest = self.at_highest = 0
         self.channel_error: Float64 = np.zeros(1)
+        self.channel_low: Array | None = None
+        self.channel_high: Array | None = None
 
     def add(self, wanted: Array, stored: Array, pair: TensorPair) -> None:
         real = stored
@@ -132,9 +135,27 @@ class _Sums:
         self.error += float(np.vdot(error, error))
         rows = error.reshape(-1, error.shape[-1] if error.ndim else 1)
         self.channel_error = self.channel_error + rows.sum(axis=0, dtype=np.float64)
+        seen = wanted.reshape(rows.shape)
+        self._widen(seen.min(axis=0), seen.max(axis=0))
         self.values += wanted.size
 
+    def _widen(self, low: Array, high: Array) -> None:
+        if self.channel_low is None or self.channel_high is None:
+            self.channel_low, self.channel_high = low, high
+        else:
+            self.channel_low = np.minimum(self.channel_low, low)
+            self.channel_high = np.maximum(self.channel_high, high)
+
+    @property
+    def dead(self) -> int | None:
+        """Return how many channels of the float activation never change."""
+        if self.channel_low is None or self.channel_high is None:
+            return None
+        return int((self.channel_low == self.channel_high).sum())
+
     def join(self, other: _Sums) -> None:
+        if other.channel_low is not None and other.channel_high is not None:
+            self._widen(other.channel_low, other.channel_high)
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.signal += other.signal
         self.error += other.error
@@ -166,6 +187,7 @@ def _figures(float_model: Model, pair: TensorPair, sums: _Sums) -> LayerFigures:
         float_high=sums.high,
         sqnr_db=10 * math.log10(sums.signal / sums.error) if defined else None,
         saturated_share=saturated / sums.values,
+        dead_channels=sums.dead,
         **known,
     )
 
@@ -180,6 +202,7 @@ def _weight_figures(model: Model, operator: Any) -> Iterator[tuple[str, float]]:
     yield "weight_high", float(weights.max())
     last = name_of(model, operator) == "DEPTHWISE_CONV_2D"
     rows = np.moveaxis(weights, -1 if last else 0, 0).reshape(weights.shape[-1 if last else 0], -1)
+    yield "absolute_sum", float(np.abs(rows).sum(axis=1, dtype=np.float64).max())
     reach = np.abs(rows).max(axis=1).astype(np.float64)
     if reach.any():
         yield "weight_channel_ratio", float(reach.max() / reach[reach > 0].min())

@@ -45,7 +45,7 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
     Args:
         model: a float32 model; it is not changed.
         ranges: low and high of every activation, by tensor name.
-        float16: output tensors of layers that stay in floats, their weights in float16.
+        float16: output tensors of operators that stay in floats; weights of layers in float16.
 
     Raises:
         BadInput: an operator cannot be quantized.
@@ -61,13 +61,21 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
         weight_num_bits=_BITS,
         weight_granularity=qtyping.QuantGranularity.TENSORWISE,
     )
-    for name in sorted(float16):
-        work.add_weight_only_config(
-            f"^{re.escape(name)};?$",
-            qtyping.TFLOperationName.ALL_SUPPORTED,
-            num_bits=_FLOAT16_BITS,
-            algorithm_key=AlgorithmName.FLOAT_CASTING,
-        )
+    for name, weighted in _written(roomy, float16):
+        pattern = f"^{re.escape(name)};?$"
+        if weighted:
+            work.add_weight_only_config(
+                pattern,
+                qtyping.TFLOperationName.ALL_SUPPORTED,
+                num_bits=_FLOAT16_BITS,
+                algorithm_key=AlgorithmName.FLOAT_CASTING,
+            )
+        else:
+            work.update_quantization_recipe(
+                pattern,
+                qtyping.TFLOperationName.ALL_SUPPORTED,
+                algorithm_key=AlgorithmName.NO_QUANTIZE,
+            )
     try:
         # The library draws progress bars on the terminal it does not own.
         with (
@@ -88,6 +96,17 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
     _as_relu6(lowered, capped)
     _refuse_left_in_floats(lowered, float16)
     return lowered
+
+
+def _written(model: Model, names: Collection[str]) -> list[tuple[str, bool]]:
+    """Return the names, sorted, each with whether a layer with weights writes it."""
+    main = model.subgraphs[0]
+    weighted = {
+        text(main.tensors[int(operator.outputs[0])].name)
+        for operator in main.operators
+        if name_of(model, operator) in WEIGHTED
+    }
+    return [(name, name in weighted) for name in sorted(names)]
 
 
 def _calibration_result(model: Model, ranges: Ranges) -> dict[str, dict[str, npt.NDArray[Any]]]:

@@ -12,6 +12,7 @@ from pipeline.contract.search import SearchRecord
 from pipeline.export.int8.builder import Int8Builder
 from pipeline.export.int8.inputs import load_model, load_pixels
 from pipeline.export.int8.measure import RepairSet, float_answers, with_blends
+from pipeline.export.int8.noise import noise_floor
 from pipeline.export.int8.request import QuantizeAnswer, QuantizeRequest
 from pipeline.export.int8.search import search
 from pipeline.progress import Report
@@ -43,12 +44,18 @@ def quantize_child(request: QuantizeRequest, report: Report) -> QuantizeAnswer:
         else:
             of_class = truth
         mixed = with_blends(photographs, of_class)
+        critical = {name: names.index(name) for name in request.labels.critical}
+        reference = float_answers(model, mixed, image, report)
+        noise = noise_floor(
+            model, mixed, image, critical, seed=recipe.seed, report=report, reference=reference
+        )
         repair_set = RepairSet(
             pixels=mixed,
             labelled=len(truth),
             truth=truth,
-            reference=float_answers(model, mixed, image, report),
-            critical={name: names.index(name) for name in request.labels.critical},
+            reference=reference,
+            critical=critical,
+            noise=noise,
         )
         found = search(builder, repair_set, image, recipe.io, recipe.repair, report)
         data, steps, float16 = found.data, found.steps, found.float16_layers

@@ -58,11 +58,22 @@ class QuantizeAnswer(Frozen):
     search: SearchRecord
 
 
+class NoiseRequest(Frozen):
+    """Ask for the noise floor of a float file on `images`; `seed` draws the noise."""
+
+    float_file: ModelFile
+    image: ImageContract
+    labels: Labels
+    images: tuple[ImageFile, ...] = Field(min_length=1)
+    seed: int = Field(ge=0)
+
+
 class LayerErrorsRequest(Frozen):
     """Ask for the error of every layer of an int8 file over `images`.
 
-    Where `representative` is not empty the float model is first equalized on those images, as the
-    exporter did it. `seed` is of the samples that are drawn from their activations.
+    Where `representative` is not empty the float model is first rewritten on those images by those
+    of `steps` that rewrite it, as the exporter did it. `seed` is of the samples that are drawn from
+    their activations.
     """
 
     float_file: ModelFile
@@ -70,6 +81,7 @@ class LayerErrorsRequest(Frozen):
     image: ImageContract
     images: tuple[ImageFile, ...] = Field(min_length=1)
     representative: tuple[ImageFile, ...] = ()
+    steps: tuple[Step, ...] = ()
     seed: int = Field(ge=0)
 
 

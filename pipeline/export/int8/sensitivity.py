@@ -17,10 +17,10 @@ from pipeline.export.int8.builder import Int8Builder
 from pipeline.export.int8.measure import RepairSet, measure
 from pipeline.export.int8.operators import WEIGHTED
 from pipeline.progress import ProgressEvent, Report, silent
-from pipeline.tflite.edit import name_of
+from pipeline.tflite.edit import activations, name_of
 from pipeline.tflite.flatbuffer import Model, text
 
-_IMAGES_TO_MEASURE = 16
+_IMAGES_TO_MEASURE = 128
 # A layer takes seconds, and a search leaves eight in floats at most.
 _MOST_ALONE = 64
 _GROUPS = 24
@@ -44,11 +44,13 @@ def by_sensitivity(
     Of a network with very many layers, groups of neighbours are measured first, and single layers
     of the most sensitive groups only.
     """
-    names = weighted_layers(builder.float_model)
-    few = _part(repair_set)
+    model = builder.float_model
+    names, few = weighted_layers(model), _part(repair_set)
+    # Sums and pools stay in floats too: in 8 bits they would hide what one layer does.
+    written = [text(model.subgraphs[0].tensors[j].name) for j in activations(model)]
 
     def alone(group: tuple[str, ...]) -> float:
-        others = tuple(name for name in names if name not in group)
+        others = tuple(name for name in written if name not in group)
         trial = measure(
             builder.build_isolated(others),
             few,

@@ -5,6 +5,7 @@ Child process only: imports LiteRT.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,8 +16,15 @@ from pipeline.export.int8.layer import Layer, layers
 from pipeline.export.int8.steps.interface import Correction, LayerInput
 from pipeline.export.int8.threads import in_threads
 from pipeline.progress import ProgressEvent, Report
-from pipeline.tflite.edit import Array, constant, cut_operator, dynamic_inputs, scale_and_zero_point
-from pipeline.tflite.flatbuffer import Model, shape_of
+from pipeline.tflite.edit import (
+    Array,
+    constant,
+    cut_operator,
+    dynamic_inputs,
+    pack,
+    scale_and_zero_point,
+)
+from pipeline.tflite.flatbuffer import Model, dtype_name, shape_of
 
 
 class _Live:
@@ -69,7 +77,10 @@ def correct_sequentially(
     live = _Live(int8_model)
     live.values[int(main.inputs[0])] = inputs
     count = len(main.operators)
+    done = _first_operators(int8_model, min(by_index, default=count), live)
     for index, operator in enumerate(main.operators):
+        if index < done:
+            continue
         report(ProgressEvent(task, index, count))
         read = dynamic_inputs(int8_model, operator)
         if not read:
@@ -85,6 +96,47 @@ def correct_sequentially(
         live.values |= _run(int8_model, index, live)
         live.drop_read(index, read)
     report(ProgressEvent(task, count, count))
+
+
+def _first_operators(model: Model, count: int, live: _Live) -> int:
+    """Run the operators before the first int8 layer as one graph, and return how many those are.
+
+    Where the first blocks are in floats their activations of all images would not fit in memory.
+    Of what they write only that is kept which the others read. Operators that only move int8
+    values, as padding does, are left to run one by one.
+    """
+    main = model.subgraphs[0]
+    first = main.operators[:count]
+    tensors = main.tensors
+    if not any(dtype_name(tensors[int(j)]) == "float32" for one in first for j in one.outputs):
+        return 0
+    written = {int(j) for one in first if dynamic_inputs(model, one) for j in one.outputs}
+    weights = {int(j) for one in first for j in one.outputs} - written
+    read = {int(j) for operator in main.operators[count:] for j in operator.inputs}
+    if weights & read:
+        return 0
+    wanted = sorted((written & read) | (written & {int(j) for j in main.outputs}))
+    shallow, graph = copy.copy(model), copy.copy(main)
+    graph.operators, graph.outputs = first, wanted
+    shallow.subgraphs, shallow.signatureDefs = [graph], None
+    (entry,) = (int(j) for j in main.inputs)
+    inputs, data = live.values[entry], pack(shallow)
+    shapes = [shape_of(tensors[j]) for j in wanted]
+    answers = [
+        np.empty((len(inputs), *shape), dtype_name(tensors[j]))
+        for j, shape in zip(wanted, shapes, strict=True)
+    ]
+
+    def fill(part: range) -> None:
+        kernel = Kernel(data)
+        for image in part:
+            kernel.run(inputs[image].reshape(shape_of(tensors[entry])))
+            for position, kept in enumerate(answers):
+                kept[image] = kernel.output(position)
+
+    in_threads(len(inputs), fill)
+    live.values |= dict(zip(wanted, answers, strict=True))
+    return count
 
 
 def _layer_input(layer: Layer, stored: Array, statistics: Statistics) -> LayerInput:

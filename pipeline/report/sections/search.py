@@ -12,8 +12,10 @@ from typing import Any
 from pipeline.contract.choices import Repair, Step
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.search import SearchRecord, Trial
+from pipeline.report.noise_sentences import noise_words
 from pipeline.report.plots import Bar, share_bars
 from pipeline.report.run_report import BundleResult
+from pipeline.report.search_sentences import state, why_no_more
 from pipeline.report.wording import amount, counted, joined
 
 TITLE = "int8 repair: what was tried"
@@ -67,6 +69,8 @@ def context(bundle: BundleResult) -> dict[str, Any] | None:
         "max_mean_difference": amount(search.max_mean_difference, "probability"),
         "calibrated_on": len(manifest.representative_sha256),
         "delegation": _delegation(bundle),
+        "stopped": why_no_more(search),
+        "noise": None if search.noise is None else noise_words(search.noise),
         "bars": share_bars(bars, f"Agreement with the float model: {words}.", asked),
         "columns": COLUMNS,
         "rows": [
@@ -96,15 +100,16 @@ def conclusion(manifest: BundleManifest) -> str:
         return "No trial is marked as chosen."
     name = _step_words(chosen)
     if not chosen.meets_target:
+        last = "; there is no further step" if manifest.search.stopped is None else ""
         return (
             f"No trial meets the target. Of all that could be tried, {name} was chosen for its "
-            "small mean difference; there is no further step. The target is the search's own, on "
+            f"small mean difference{last}. The target is the search's own, on "
             "training images: whether the file ships is for the gates, on validation images."
         )
     if repair is Repair.auto and trials[-1] is chosen:
         return (
-            f"{name} was chosen: the first trial that meets the target, so nothing further was "
-            "tried (--repair max builds every trial)."
+            f"{name} was chosen: the first trial that meets the target "
+            "(--repair max builds every trial)."
         )
     return f"{name} was chosen: of those that meet the target, the one of least mean difference."
 
@@ -124,7 +129,6 @@ def trial_rows(manifest: BundleManifest) -> Sequence[TrialRow]:
 
 
 def _row(trial: Trial, search: SearchRecord) -> TrialRow:
-    state = "meets the target" if trial.meets_target else _missed(trial, search)
     recall = joined(
         (
             f"{name} {amount(share, 'share')} of "
@@ -135,46 +139,47 @@ def _row(trial: Trial, search: SearchRecord) -> TrialRow:
     )
     return TrialRow(
         step=_step_words(trial),
-        agreement=amount(trial.agreement, "share"),
+        agreement=_agreement(trial),
         mean_difference=amount(trial.mean_difference, "probability"),
         balanced_accuracy=f"{amount(trial.balanced_accuracy, 'share')} of "
         f"{amount(search.float_balanced_accuracy, 'share')}",
         critical_recall=recall,
         size=amount(float(trial.size_bytes), "bytes"),
-        latency=_latency(trial, search.trials[0]),
-        state=f"{state}, chosen" if trial.chosen else state,
+        latency=_latency(trial),
+        state=state(trial, search),
         meets_target=trial.meets_target,
         chosen=trial.chosen,
         agreement_share=trial.agreement,
     )
 
 
-def _missed(trial: Trial, search: SearchRecord) -> str:
-    """Say that a trial does not meet the target, and by which of its limits."""
-    least, most = search.min_agreement, search.max_mean_difference
-    if least is None or most is None:
-        return "does not meet the target"
-    missed = [
-        *(["agreement"] if trial.agreement < least else []),
-        *(["mean difference"] if trial.mean_difference > most else []),
-    ]
-    # The third limit; how many images it forgives is not recorded.
-    return f"does not meet the target: {joined(missed, 'recall lost')}"
+def _agreement(trial: Trial) -> str:
+    text = amount(trial.agreement, "share")
+    if trial.agreement_95 is None:
+        return text
+    low, high = (amount(one, "share") for one in trial.agreement_95)
+    return f"{text} ({low} to {high})"
 
 
 def _step_words(trial: Trial) -> str:
     """Return the last step of a trial in words, as `+ bias correction`."""
     if not trial.steps:
         return "plain int8"
+    if trial.steps[-1] is Step.float16_prefix:
+        return f"+ first {counted(len(trial.float16_layers), 'operator')} in float16"
     if trial.steps[-1] is Step.mixed_precision:
         return f"+ {counted(len(trial.float16_layers), 'layer')} in float16"
     return f"+ {str(trial.steps[-1]).replace('-', ' ')}"
 
 
-def _latency(trial: Trial, first: Trial) -> str:
+def _latency(trial: Trial) -> str:
     if trial.latency_ms_p50 is None:
         return "-"
     text = amount(trial.latency_ms_p50, "ms")
-    if first is trial or not first.latency_ms_p50:
-        return text
-    return f"{text}, {trial.latency_ms_p50 / first.latency_ms_p50:.2f} of plain"
+    for share, other in (
+        (trial.latency_of_plain, "plain"),
+        (trial.latency_of_float16, "float16"),
+    ):
+        if share is not None:
+            text += f", {share:.2f} of {other}"
+    return text

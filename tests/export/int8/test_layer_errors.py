@@ -77,6 +77,9 @@ def test_weight_figures_are_those_of_the_float_weights(made: dict[str, Any]) -> 
     ratios = [layer["weight_channel_ratio"] for layer in made["uint8"]["layers"]]
     # A dense kernel's channel is a row, a depthwise kernel's a column.
     assert ratios == pytest.approx([1 / 0.02, 4 / 1, 2 / 1])
+    sums = [layer["absolute_sum"] for layer in made["uint8"]["layers"]]
+    assert sums == pytest.approx([0.5 + 0.5 + 0.2, 4, 0.3 + 0.4 + 2 + 0.1])
+    assert [layer["dead_channels"] for layer in made["uint8"]["layers"]] == [0, 0, 0]
 
 
 def test_a_range_cut_in_half_saturates_both_ends_of_a_linear_layer(made: dict[str, Any]) -> None:
@@ -266,7 +269,7 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
     equal = (Step.ranges, Step.bias_correction, Step.equalization)
     path = saved("equalized", maker.finish(maker.build(equal)))
     found["equalized, unsaid"] = debug(path)
-    found["equalized"] = debug(path, representative=images)
+    found["equalized"] = debug(path, representative=images, steps=equal)
 
     statistics = collect_statistics(model, pixels, IMAGE, seed=0, report=silent)
     ranges = {name: min_max(one) for name, one in statistics.items()}

@@ -126,7 +126,7 @@ def test_a_faithful_file_meets_the_target_with_the_figures_it_was_given() -> Non
     assert (found.agreement, found.balanced_accuracy) == (1, 1)
     assert found.critical_recall == {"GREEN": 1}
     assert 0 < found.mean_difference < 0.02
-    assert found.latency_ms_p50 > 0
+    assert found.latency_ms_p50 is None
     assert (found.steps, found.float16_layers, found.size_bytes) == ((Step.ranges,), ("dense",), 7)
 
 

@@ -187,7 +187,7 @@ def _scale_read(model: Model, index: int, factors: Float64) -> None:
 
 
 def _apply(plan: BuildPlan) -> BuildPlan:
-    return replace(plan, prepare=equalize)
+    return replace(plan, prepares=(*plan.prepares, equalize))
 
 
 STEP = RepairStep(

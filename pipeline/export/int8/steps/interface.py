@@ -58,13 +58,13 @@ Correction = Callable[["Layer", LayerInput], None]
 class BuildPlan:
     """Say how an int8 graph is made from a float one.
 
-    prepare: rewrites the float model first, keeping its function; None leaves it as it is.
+    prepares: rewrite the float model first, one after another, each keeping its function.
     choose_range: gives each activation's range. corrections: change an int8 layer in place, in
     this order, layer by layer. offered_layers: the layers that a search or a recipe names for
     floats. float16_layers: those that stay in floats.
     """
 
-    prepare: Prepare | None = None
+    prepares: tuple[Prepare, ...] = ()
     choose_range: ChooseRange = min_max
     corrections: tuple[Correction, ...] = ()
     offered_layers: tuple[str, ...] = ()
@@ -77,13 +77,20 @@ class RepairStep:
 
     source: the publication it follows. apply: returns the plan with this step in it.
     float16_layer_counts: how many of the most sensitive layers a search leaves in floats, one
-    trial after another; empty for a step that keeps every layer in 8 bits.
+    trial after another, and float16_block_counts: up to which of the places where a block ends;
+    both empty for a step that keeps everything in 8 bits. alone: whether a search tries it without
+    the next one. applies: whether a float model has what the step changes.
+    min_gain: by what share of the error it must lower it to be kept.
     """
 
     name: Step
     source: str
     apply: Callable[[BuildPlan], BuildPlan]
     float16_layer_counts: tuple[int, ...] = ()
+    float16_block_counts: tuple[int, ...] = ()
+    alone: bool = True
+    applies: Callable[[Model], bool] = lambda _: True
+    min_gain: float = 0.0
 
     @property
     def title(self) -> str:

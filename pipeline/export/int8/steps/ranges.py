@@ -88,4 +88,6 @@ STEP = RepairStep(
     name=Step.ranges,
     source="Krishnamoorthi 2018, arXiv 1806.08342, section 3; Banner et al. 2019, arXiv 1810.05723",
     apply=_apply,
+    # Without the biases it hardly helps, and never was chosen.
+    alone=False,
 )

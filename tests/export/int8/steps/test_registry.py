@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from pipeline.contract.choices import Step
 from pipeline.contract.recipe import Recipe
 from pipeline.export.int8 import steps as package
-from pipeline.export.int8.search import schedule
 from pipeline.export.int8.steps.bias_correction import correct_bias
+from pipeline.export.int8.steps.dither import dither
 from pipeline.export.int8.steps.equalization import equalize
 from pipeline.export.int8.steps.interface import BuildPlan
 from pipeline.export.int8.steps.ranges import best_range
@@ -59,7 +58,7 @@ def test_a_step_comes_after_those_it_needs() -> None:
 
 
 def test_no_step_is_the_plain_plan() -> None:
-    assert plan_of(()) == BuildPlan(prepare=None, choose_range=min_max, corrections=())
+    assert plan_of(()) == BuildPlan(choose_range=min_max, corrections=())
 
 
 def test_weights_are_rounded_before_the_bias_makes_up_for_it_in_whatever_order_they_are_asked() -> (
@@ -68,28 +67,27 @@ def test_weights_are_rounded_before_the_bias_makes_up_for_it_in_whatever_order_t
     for steps in (tuple(Step), tuple(reversed(Step))):
         plan = plan_of(steps, ("a", "b"))
         assert plan.corrections == (round_layer, correct_bias)
-        assert plan.prepare is equalize
+        # The copies are of channels that fill their bits already.
+        assert plan.prepares == (equalize, dither)
         assert plan.choose_range is best_range
         assert plan.float16_layers == ("a", "b")
 
 
-def test_only_mixed_precision_leaves_offered_layers_in_floats() -> None:
-    assert plan_of((Step.ranges, Step.bias_correction), ("a",)).float16_layers == ()
+def test_only_steps_that_keep_floats_leave_offered_operators_in_floats() -> None:
+    for step, registered in STEPS.items():
+        kept = plan_of((Step.ranges, Step.bias_correction, step), ("a",)).float16_layers
+        assert kept == (("a",) if step.keeps_floats else ())
+        counts = registered.float16_layer_counts + registered.float16_block_counts
+        assert bool(counts) == step.keeps_floats
+        assert counts == tuple(sorted(set(counts)))
 
 
-def test_the_schedule_puts_each_step_on_top_of_those_before_it() -> None:
-    planned = schedule()
-    assert planned.combinations[0] == ()
-    for before, after in pairwise(planned.combinations):
-        assert after[:-1] == before
-    assert {*planned.combinations[-1], *planned.float16_layer_counts} == set(Step)
-    assert planned.float16_layer_counts == {Step.mixed_precision: (2, 4, 8)}
-
-
-def test_every_combination_of_the_schedule_is_a_recipe() -> None:
-    planned = schedule()
-    for steps in planned.combinations:
+def test_what_a_search_builds_is_a_recipe() -> None:
+    in_8_bits = tuple(step for step in Step if not step.keeps_floats)
+    for count in range(2, len(in_8_bits) + 1):
+        steps = in_8_bits[:count]
         assert Recipe(steps=steps).steps == steps
-        if Step.bias_correction in steps:
-            mixed = (*steps, Step.mixed_precision)
-            assert Recipe(steps=mixed, float16_layers=("a",)).steps == mixed
+        for step in Step:
+            if step.keeps_floats:
+                mixed = (*steps, step)
+                assert Recipe(steps=mixed, float16_layers=("a",)).steps == mixed

@@ -1,0 +1,1 @@
+"""Networks that int8 finds hard, made from the shared ImageNet backbone."""
