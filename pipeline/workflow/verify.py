@@ -19,6 +19,7 @@ from pipeline.contract.bundle import (
     MODEL_FILE,
     RECIPE_FILE,
     VERDICT_FILE,
+    no_bundle,
 )
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.goldens import Golden, Goldens
@@ -107,12 +108,7 @@ def verify(folder: Path, *, more: Sequence[MoreChecks] = ()) -> Verified:
         EnvironmentProblem: LiteRT could not run.
     """
     if not (folder / MANIFEST_FILE).is_file():
-        raise BadInput(
-            "this folder is not a bundle",
-            where=str(folder),
-            expected=f"{MODEL_FILE} with {MANIFEST_FILE}",
-            next_step="pipeline export",
-        )
+        raise no_bundle(folder)
     checks: list[Check] = []
     manifest: BundleManifest | None = None
     try:
