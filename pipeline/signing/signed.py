@@ -13,6 +13,8 @@ from pipeline.contract.bundle import SIGNATURE_FILE
 from pipeline.errors import EnvironmentProblem
 
 INSTALL = "uv sync --extra signing, or pip install '.[signing]'"
+# The check of a verification whose evidence says who signed.
+SIGNATURE_CHECK = "bundle_signature"
 # A command that makes a key is advised only where there is none: it would overwrite one.
 PUBLIC_KEY_COMMAND = "openssl ec -in key.pem -pubout -out public.pem"
 KEY_COMMANDS = f"openssl ecparam -name prime256v1 -genkey -noout -out key.pem; {PUBLIC_KEY_COMMAND}"

@@ -48,6 +48,7 @@ from pipeline.parity.recorded import outcomes_check, passed_check, recorded_chec
 from pipeline.report.sentences import sentence
 from pipeline.runtimes.ask import ask
 from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
+from pipeline.signing.signed import SIGNATURE_CHECK, SignatureState
 from pipeline.tflite.inspect import Inspection, inspect_file
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.judge import GATE_REVISION, Candidate, structure_gate
@@ -55,6 +56,7 @@ from pipeline.workflow.judge import GATE_REVISION, Candidate, structure_gate
 # A check of more than the bundle's own files, as of its signature; it runs after the hashes.
 MoreChecks = Callable[[Path, BundleManifest], Sequence[Check]]
 _File = TypeVar("_File", bound=Frozen)
+_ASK_FOR_SIGNATURE = "whoever exported it signs it: pipeline sign BUNDLE --key key.pem"
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ class Verified:
             sentence(check),
             where=str(where or self.folder),
             got=f"{check.name}, the first check that the bundle does not pass",
-            next_step="copy it again from whoever exported it, or export it again; never edit one",
+            next_step=_ASK_FOR_SIGNATURE
+            if check.name == SIGNATURE_CHECK and check.evidence["found"] == SignatureState.absent
+            else "copy it again from whoever exported it, or export it again; never edit one",
         )
 
     @property
