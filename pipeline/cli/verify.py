@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import JsonOption, JunitOption, MarkdownOption
 from pipeline.cli.output import output
+
+if TYPE_CHECKING:
+    from pipeline.workflow.signature import SignatureAsked
+    from pipeline.workflow.verify import Verified
 
 
 def verify(
@@ -54,18 +58,39 @@ def verify(
         required=require_signature,
     )
     verified = verify_bundle(bundle, more=[asked.checks])
-    unchecked = asked.signer is None and is_signed(bundle)
+    signed = is_signed(bundle)
+    checked = signed and asked.signer is not None
     refused_by = verified.refused_by
     problem = write_verdicts({"verify": verified.verdict}, junit=junit, markdown=markdown)
     output.conclude(
         {
             "bundle": str(bundle),
-            "signed": is_signed(bundle),
-            "signature_checked": not unchecked and is_signed(bundle),
+            "signed": signed,
+            "signature_checked": checked,
             "refused_by": None if refused_by is None else refused_by.name,
             "verdict": verified.verdict.model_dump(mode="json"),
         },
         verified.refusal() or problem,
         verdict_table(verified.verdict, "verify"),
-        *(["signed, by whom is not checked: give --public-key"] if unchecked else []),
+        *_signature_lines(verified, signed=signed, checked=checked, asked=asked),
     )
+
+
+def _signature_lines(
+    verified: Verified, *, signed: bool, checked: bool, asked: SignatureAsked
+) -> list[str]:
+    from rich.markup import escape
+
+    from pipeline.contract.verdict import Outcome
+    from pipeline.signing.signed import SIGNATURE_CHECK
+
+    if signed and not checked:
+        return ["signed, by whom is not checked: give --public-key"]
+    if asked.signer is not None and not signed and verified.refused_by is None:
+        # Whoever names a key expects that it was used.
+        return ["not signed: there was nothing to check; --require-signature refuses such a bundle"]
+    return [
+        f"signed by {escape(str(check.evidence['signer']))}"
+        for check in verified.verdict.checks
+        if check.name == SIGNATURE_CHECK and check.outcome is Outcome.passed
+    ]

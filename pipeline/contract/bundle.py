@@ -59,6 +59,21 @@ def seal_bundle(
     return sealed, pinned
 
 
+def no_bundle(path: Path) -> BadInput:
+    """Return why a path is refused that is no folder with a manifest."""
+    if path.is_dir():
+        what = "this folder is not a bundle"
+    else:
+        what = "this file is not a bundle" if path.exists() else "there is no bundle here"
+    inside = (path.parent / MANIFEST_FILE).is_file()
+    return BadInput(
+        what,
+        where=str(path),
+        expected=f"a folder with {MODEL_FILE} and {MANIFEST_FILE}",
+        next_step=f"give the folder: {path.parent}" if inside else "pipeline export",
+    )
+
+
 def load_bundle(folder: Path) -> BundleManifest:
     """Read a bundle's manifest and check every file against it.
 
@@ -66,12 +81,7 @@ def load_bundle(folder: Path) -> BundleManifest:
         BadInput: this is no bundle, or a file is missing or was changed.
     """
     if not (folder / MANIFEST_FILE).is_file():
-        raise BadInput(
-            "this folder is not a bundle",
-            where=str(folder),
-            expected=f"{MODEL_FILE} with {MANIFEST_FILE}",
-            next_step="pipeline export",
-        )
+        raise no_bundle(folder)
     manifest = BundleManifest.load(folder / MANIFEST_FILE)
     manifest.check_files(folder)
     return manifest

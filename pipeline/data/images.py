@@ -57,7 +57,15 @@ def read_images(
         BadInput: there is nothing here, the classes are not the labels', an image cannot be used,
             or an option is not one of this source.
     """
+    expected = "a folder of images, or the dataset.json of a prepared dataset"
     if source.is_file():
+        if source.suffix.lower() != ".json":
+            raise BadInput(
+                "one file is no folder of images",
+                where=str(source),
+                expected=expected,
+                next_step=f"give the folder: {source.parent}",
+            )
         return _of_manifest(source, labels, split)
     if split is not None:
         raise BadInput(
@@ -70,7 +78,7 @@ def read_images(
         raise BadInput(
             "there are no images here",
             where=str(source),
-            expected="a folder of images, or the dataset.json of a prepared dataset",
+            expected=expected,
         )
     root = resolved(source)
     intake = read_layout(

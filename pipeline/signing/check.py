@@ -14,11 +14,12 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.errors import BadInput, EnvironmentProblem, reason_of
 from pipeline.signing.sign import hashing_config
 from pipeline.signing.signed import (
-    KEY_COMMANDS,
+    PUBLIC_KEY_COMMAND,
     PublicKey,
     SignatureFound,
     SignatureState,
     SigstoreIdentity,
+    not_elliptic,
     signature_path,
     signing_library,
 )
@@ -104,7 +105,9 @@ def _key_config(config: verifying.Config, path: Path) -> verifying.Config:
         check_input_file(path, max_bytes=MAX_CONFIG_BYTES)
         return config.use_elliptic_key_verifier(public_key=path)
     except FileNotFoundError as error:
-        raise BadInput("there is no public key here", where=str(path)) from error
+        raise BadInput(
+            "there is no public key here", where=str(path), next_step=PUBLIC_KEY_COMMAND
+        ) from error
     except OSError as error:
         raise BadInput(
             "cannot read the public key", where=str(path), got=reason_of(error)
@@ -114,8 +117,8 @@ def _key_config(config: verifying.Config, path: Path) -> verifying.Config:
             "this is not the public key of a signature",
             where=str(path),
             expected="a public key in PEM of the curve P-256, P-384 or P-521",
-            got=str(error) or type(error).__name__,
-            next_step=KEY_COMMANDS,
+            got=not_elliptic(error),
+            next_step=PUBLIC_KEY_COMMAND,
         ) from error
 
 

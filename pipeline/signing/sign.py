@@ -15,7 +15,7 @@ from pipeline.contract.files import (
     write_bytes_atomic,
 )
 from pipeline.errors import BadInput, EnvironmentProblem, reason_of
-from pipeline.signing.signed import KEY_COMMANDS, signature_path, signing_library
+from pipeline.signing.signed import KEY_COMMANDS, not_elliptic, signature_path, signing_library
 
 if TYPE_CHECKING:
     from model_signing import hashing, signing
@@ -54,8 +54,8 @@ def sign_with_key(bundle: Path, key: Path, passphrase: str | None = None) -> Non
                 where=str(key),
                 expected="a private key in PEM of the curve P-256, P-384 or P-521; the passphrase "
                 "of an encrypted one in PIPELINE_KEY_PASSPHRASE",
-                got=str(error) or type(error).__name__,
-                next_step=KEY_COMMANDS,
+                got=not_elliptic(error),
+                next_step="sign with another key, or set PIPELINE_KEY_PASSPHRASE",
             ) from error
         _sign(bundle, config)
 

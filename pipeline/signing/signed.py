@@ -13,10 +13,19 @@ from pipeline.contract.bundle import SIGNATURE_FILE
 from pipeline.errors import EnvironmentProblem
 
 INSTALL = "uv sync --extra signing, or pip install '.[signing]'"
-KEY_COMMANDS = (
-    "openssl ecparam -name prime256v1 -genkey -noout -out key.pem; "
-    "openssl ec -in key.pem -pubout -out public.pem"
-)
+# The check of a verification whose evidence says who signed.
+SIGNATURE_CHECK = "bundle_signature"
+# A command that makes a key is advised only where there is none: it would overwrite one.
+PUBLIC_KEY_COMMAND = "openssl ec -in key.pem -pubout -out public.pem"
+KEY_COMMANDS = f"openssl ecparam -name prime256v1 -genkey -noout -out key.pem; {PUBLIC_KEY_COMMAND}"
+
+
+def not_elliptic(error: Exception) -> str:
+    """Say in words why the library did not take a key."""
+    # It looks for the curve of whatever key it read.
+    if isinstance(error, AttributeError):
+        return "a key that has no curve, such as RSA or Ed25519"
+    return str(error) or type(error).__name__
 
 
 class PublicKey(Frozen):

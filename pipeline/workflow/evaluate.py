@@ -165,9 +165,12 @@ def is_keras(model: Path) -> bool:
 
 
 def _check_models(models: Sequence[Path], stated: StatedModel) -> None:
+    expected = "a Keras model, a .tflite file or a bundle"
+    if not models:
+        raise BadInput("evaluate needs a model", expected=expected, got="none")
     for model in models:
         if not model.exists():
-            raise BadInput("there is no model here", where=str(model))
+            raise BadInput("there is no model here", where=str(model), expected=expected)
     if len(set(models)) < len(models):
         raise BadInput(
             "a model is named twice",

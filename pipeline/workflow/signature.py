@@ -11,7 +11,7 @@ from pipeline.contract.verdict import Check, Gate
 from pipeline.errors import BadInput
 from pipeline.parity.comparison import expect
 from pipeline.signing.check import check_signature, is_signed
-from pipeline.signing.signed import PublicKey, SignatureState, SigstoreIdentity
+from pipeline.signing.signed import SIGNATURE_CHECK, PublicKey, SignatureState, SigstoreIdentity
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class SignatureAsked:
         found = check_signature(folder, self.signer)
         return [
             expect(
-                "bundle_signature",
+                SIGNATURE_CHECK,
                 Gate.bundle,
                 str(SignatureState.good),
                 str(found.state),

@@ -20,6 +20,7 @@ from pipeline.contract.bundle import (
     MODEL_FILE,
     RECIPE_FILE,
     VERDICT_FILE,
+    no_bundle,
 )
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.files import MAX_CONFIG_BYTES, MAX_IMAGE_BYTES, read_regular
@@ -51,6 +52,7 @@ from pipeline.parity.recorded import outcomes_check, passed_check, recorded_chec
 from pipeline.report.sentences import sentence
 from pipeline.runtimes.ask import ask
 from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
+from pipeline.signing.signed import SIGNATURE_CHECK, SignatureState
 from pipeline.tflite.inspect import Inspection, inspect_file
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.judge import GATE_REVISION, Candidate, structure_gate
@@ -59,6 +61,7 @@ from pipeline.workflow.noise import works_in_8_bits
 # A check of more than the bundle's own files, as of its signature; it runs after the hashes.
 MoreChecks = Callable[[Path, BundleManifest], Sequence[Check]]
 _File = TypeVar("_File", bound=Frozen)
+_ASK_FOR_SIGNATURE = "whoever exported it signs it: pipeline sign BUNDLE --key key.pem"
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ class Verified:
             sentence(check),
             where=str(where or self.folder),
             got=f"{check.name}, the first check that the bundle does not pass",
-            next_step="copy it again from whoever exported it, or export it again; never edit one",
+            next_step=_ASK_FOR_SIGNATURE
+            if check.name == SIGNATURE_CHECK and check.evidence["found"] == SignatureState.absent
+            else "copy it again from whoever exported it, or export it again; never edit one",
         )
 
     @property
@@ -112,12 +117,7 @@ def verify(folder: Path, *, more: Sequence[MoreChecks] = ()) -> Verified:
         EnvironmentProblem: LiteRT could not run.
     """
     if not (folder / MANIFEST_FILE).is_file():
-        raise BadInput(
-            "this folder is not a bundle",
-            where=str(folder),
-            expected=f"{MODEL_FILE} with {MANIFEST_FILE}",
-            next_step="pipeline export",
-        )
+        raise no_bundle(folder)
     checks: list[Check] = []
     manifest: BundleManifest | None = None
     try:

@@ -112,6 +112,13 @@ def test_nothing_here_is_refused(tmp_path: Path) -> None:
         read_images(tmp_path, labels=LABELS)
 
 
+def test_one_image_leads_to_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8")
+    with pytest.raises(BadInput, match="one file is no folder") as refused:
+        read_images(tmp_path / "a.jpg", labels=LABELS)
+    assert refused.value.next_step == f"give the folder: {tmp_path}"
+
+
 def test_subgroups_come_from_the_tables_and_decide_no_dataset(tmp_path: Path) -> None:
     source = isic_2019(tmp_path / "images")
     found = read_images(source, labels=ISIC_2019)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from pipeline.contract.bundle import SIGNATURE_FILE
 from pipeline.errors import BadInput, EnvironmentProblem
@@ -206,9 +207,28 @@ def test_an_encrypted_key_needs_its_passphrase(bundle: Path, tmp_path: Path) -> 
         with pytest.raises(BadInput) as refused:
             sign_with_key(bundle, keys.private, wrong)
         assert "PIPELINE_KEY_PASSPHRASE" in str(refused.value.expected)
+        assert refused.value.next_step is not None
+        # The advice of a mistyped passphrase must not make another key in place of this one.
+        assert "genkey" not in refused.value.next_step
     assert not is_signed(bundle)
     sign_with_key(bundle, keys.private, "Schlüssel")
     assert is_signed(bundle)
+
+
+def test_a_key_without_a_curve_is_named_as_such(bundle: Path, tmp_path: Path) -> None:
+    key, private, public = ed25519.Ed25519PrivateKey.generate(), tmp_path / "a", tmp_path / "b"
+    pem = serialization.Encoding.PEM
+    private.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    for use in (lambda: sign_with_key(bundle, private), lambda: check(bundle, public)):
+        with pytest.raises(BadInput) as refused:
+            use()
+        assert refused.value.got == "a key that has no curve, such as RSA or Ed25519"
+        assert "genkey" not in str(refused.value.next_step)
 
 
 def test_what_is_no_key_is_refused(bundle: Path, keys: KeyPair, tmp_path: Path) -> None:

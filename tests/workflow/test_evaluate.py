@@ -105,6 +105,8 @@ def test_what_cannot_be_evaluated_is_refused(
     run, data = RunDir(tmp_path / "run"), DataSource(photos)
     with pytest.raises(BadInput, match="named twice"):
         evaluate([bundle, bundle], data, run)
+    with pytest.raises(BadInput, match="needs a model"):
+        evaluate([], data, run)
     with pytest.raises(BadInput, match="no model here"):
         evaluate([tmp_path / "none.tflite"], data, run)
     with pytest.raises(BadInput, match="--logits would do nothing without a Keras model"):

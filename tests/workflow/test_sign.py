@@ -107,6 +107,8 @@ def test_a_signed_bundle_is_verified_by_its_key(call: Call, signed: Path, keys: 
     (check,) = [one for one in value["verdict"]["checks"] if one["name"] == "bundle_signature"]
     assert (check["outcome"], check["evidence"]["found"]) == ("pass", "good")
     assert "model.tflite" in check["evidence"]["files"]
+    done = call("verify", signed, "--public-key", keys.public)
+    assert "signed by the key of key-public.pem" in " ".join(done.out.split())
 
 
 def test_a_signature_that_nobody_asked_about_is_said_not_to_be_checked(
@@ -131,10 +133,13 @@ def test_another_key_is_refused(call: Call, signed: Path, tmp_path: Path) -> Non
 def test_an_unsigned_bundle_passes_unless_a_signature_is_required(
     call: Call, bundle: Path, keys: KeyPair
 ) -> None:
-    assert call("verify", bundle, "--public-key", keys.public).code == 0
+    done = call("verify", bundle, "--public-key", keys.public)
+    assert done.code == 0
+    assert "not signed" in done.out
     done = call("verify", bundle, "--public-key", keys.public, "--require-signature")
     assert done.code == 1
     assert "The bundle is not signed." in done.said
+    assert "pipeline sign" in done.said
 
 
 def _forge_consistently(folder: Path) -> None:

@@ -90,6 +90,14 @@ def test_a_folder_that_is_no_bundle_is_bad_input(tmp_path: Path) -> None:
         verify(tmp_path)
     with pytest.raises(BadInput, match="not a bundle"):
         verify(OTHER_MODEL)
+    with pytest.raises(BadInput, match="there is no bundle here"):
+        verify(tmp_path / "nothing")
+
+
+def test_a_file_of_a_bundle_leads_to_its_folder() -> None:
+    with pytest.raises(BadInput, match="this file is not a bundle") as refused:
+        verify(BUNDLE / "model.tflite")
+    assert refused.value.next_step == f"give the folder: {BUNDLE}"
 
 
 @pytest.mark.parametrize(
