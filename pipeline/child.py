@@ -132,9 +132,10 @@ def _ask(
     timeout_s: float | None,
     log: Path | None,
 ) -> A:
-    name = step_name(target)
+    step = step_name(target)
+    name = f"the process of the step {step!r}"
     asked = request.model_dump(mode="json")
-    with temporary_folder("child") as work, open_log(log, name) as child_log:
+    with temporary_folder("child") as work, open_log(log, step) as child_log:
         own_temporary = work / "tmp"
         own_temporary.mkdir()
         folder = str(work)
@@ -190,7 +191,7 @@ def _result(name: str, work: Path, code: int, asked: str, log: Log) -> dict[str,
     check_ended_well(name, code, log)
     if answer.get("request_sha256") != asked or not isinstance(answer.get("result"), dict):
         raise EnvironmentProblem(
-            f"the process of the step {name!r} ended well but left no result for this request",
+            f"{name} ended well but left no result for this request",
             where=str(log.path),
             got=log.tail(),
         )

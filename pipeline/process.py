@@ -142,7 +142,7 @@ def run_process(
         return process.wait(timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise EnvironmentProblem(
-            f"the step {name!r} took longer than {timeout_s:g} s", where=str(log.path)
+            f"{name} took longer than {timeout_s:g} s", where=str(log.path)
         ) from error
     finally:
         if process.poll() is None:
@@ -160,7 +160,7 @@ def check_ended_well(name: str, code: int, log: Log) -> None:
     """
     if code < 0:
         error = EndedBySignal(
-            f"the process of the step {name!r} was ended by {signal.Signals(-code).name}",
+            f"{name} was ended by {signal.Signals(-code).name}",
             where=str(log.path),
             got=log.tail(),
             next_step="check free memory (SIGKILL is often the out-of-memory killer), then rerun",
@@ -169,7 +169,7 @@ def check_ended_well(name: str, code: int, log: Log) -> None:
         raise error
     if code != 0:
         raise EnvironmentProblem(
-            f"the process of the step {name!r} ended with exit code {code}",
+            f"{name} stopped with exit code {code}",
             where=str(log.path),
             got=log.tail(),
             next_step="read the log, then run the same command again",
@@ -196,7 +196,7 @@ def read_answer(name: str, value: Any, form: type[A], log: Log) -> A:
         return form.model_validate(value)
     except ValidationError as error:
         raise EnvironmentProblem(
-            f"the process of the step {name!r} left an answer of another form",
+            f"{name} left an answer of another form",
             where=str(log.path),
             expected=form.__name__,
             got=first_problem(error),

@@ -363,7 +363,7 @@ def _wait_for(condition: Any, seconds: float = 30) -> None:
 
 def test_an_answer_of_another_form_names_the_child_and_a_log_that_stays(tmp_path: Path) -> None:
     log = tmp_path / "child.log"
-    with pytest.raises(EnvironmentProblem, match="'double' left an answer") as refused:
+    with pytest.raises(EnvironmentProblem, match="the step 'double' left an answer") as refused:
         ask_child(f"{HERE}:double", Number(number=21), Spelled, log=log)
     assert (refused.value.expected, refused.value.where) == ("Spelled", str(log))
     with pytest.raises(EnvironmentProblem) as refused:

@@ -18,7 +18,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if "hostile" in config.getoption("markexpr"):
         return
     marked = [item for item in items if item.get_closest_marker("hostile")]
-    left_out = {item for number, item in enumerate(marked) if number % _ONE_OF}
+    left_out = {
+        item
+        for number, item in enumerate(marked)
+        if number % _ONE_OF or item.get_closest_marker("slow")
+    }
     config.hook.pytest_deselected(items=sorted(left_out, key=lambda item: item.name))
     items[:] = [item for item in items if item not in left_out]
 

@@ -160,6 +160,32 @@ _TARGETS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
+_DATA = ("--data", "{images}")
+_DIAGNOSE = ("diagnose", "--reference", "{model.tflite}", "--candidate", "{recordings}/b.json")
+_EVALUATE = ("evaluate", "{model.tflite}", "--data")
+# The same for what proves again and measures, each spoilt in a few ways, since LiteRT is asked.
+_PROOFS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("verify bundle", ("verify", "{bundle}"), "bundle"),
+    ("verify manifest", ("verify", "{bundle}"), "bundle/manifest.json"),
+    ("verify measured", ("verify", "{bundle}"), "bundle/measured.json"),
+    ("verify labels", ("verify", "{bundle}"), "bundle/labels.txt"),
+    ("verify key", ("verify", "{bundle}", "--public-key", "key.pem"), "key.pem"),
+    ("verify junit", ("verify", "{bundle}", "--junit", "out.xml"), "out.xml"),
+    ("evaluate model", (*_EVALUATE, "{photos}"), "model.tflite"),
+    ("evaluate data", (*_EVALUATE, "{photos}"), "photos"),
+    ("evaluate csv", (*_EVALUATE, "nowhere", "--csv", "out.csv"), "out.csv"),
+    ("evaluate html", (*_EVALUATE, "nowhere", "--html", "out.html"), "out.html"),
+    ("diagnose reference", (*_DIAGNOSE, *_DATA), "model.tflite"),
+    ("diagnose candidate", (*_DIAGNOSE, *_DATA), "recordings/b.json"),
+    ("diagnose data", (*_DIAGNOSE, "--data", "{photos}"), "photos"),
+    ("trace bundle", ("trace", "{bundle}", "--run-dir", "{run}"), "bundle/manifest.json"),
+    ("sign bundle", ("sign", "{bundle}", "--key", "key.pem"), "bundle/manifest.json"),
+    ("parity data", ("parity", "{bundle}", "--data", "{photos}"), "photos"),
+    ("report page with images", (*_REPORT, "--images"), "run/report/index.html"),
+)
+_PROOF_SPOILS = (spoil.missing, spoil.folder, spoil.pipe, spoil.full_device)
+
+
 def _spoilt(target: str, how: spoil.Spoil) -> Callable[[Place], None]:
     def arrange(place: Place) -> None:
         _ = place[target.partition("/")[0]]
@@ -173,6 +199,8 @@ def _files() -> Iterator[Case]:
         if (name, how) == ("export golden", spoil.nul):
             # Still a JPEG, only with another pixel: the export goes on, for a minute.
             continue
+        yield Case(f"{name}: {how.__name__}", words, _spoilt(target, how))
+    for (name, words, target), how in itertools.product(_PROOFS, _PROOF_SPOILS):
         yield Case(f"{name}: {how.__name__}", words, _spoilt(target, how))
 
 
@@ -270,6 +298,11 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "debug": ("{int8.tflite}", "--run-dir", "new"),
     "predict": ("{model.tflite}", "{photo.jpg}"),
     "report": ("--run-dir", "new"),
+    "verify": ("nowhere",),
+    "sign": ("nowhere", "--key", "key.pem"),
+    "evaluate": ("nowhere.tflite", "--data", "nowhere"),
+    "diagnose": (*_DIAGNOSE[1:], "--data", "nowhere"),
+    "trace": ("nowhere", "--run-dir", "new"),
     "run": ("{pipeline.toml}", "--source", "nowhere"),
     "demo": ("--run-dir", "new"),
 }

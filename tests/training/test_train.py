@@ -98,7 +98,7 @@ def test_progress_tells_loss_accuracy_and_time_left(trained: Trained) -> None:
 
 def test_only_the_logs_stay_behind(trained: Trained) -> None:
     left = {path.name for path in trained.run.training_state.folder.iterdir()}
-    assert left == {"history.csv", "tensorboard"}
+    assert left == {"history.csv", "history.csv.sha256", "tensorboard"}
     assert list((trained.run.training_state.tensorboard / "whole").iterdir())
 
 

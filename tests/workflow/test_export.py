@@ -15,6 +15,7 @@ from pipeline.contract.choices import Io, Quantize, Repair, Split
 from pipeline.contract.decision import Decision
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
+from pipeline.contract.measured import load_verdict
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
@@ -91,12 +92,13 @@ def test_a_proven_bundle_is_published_with_its_proof(run: RunDir, published: Exp
         "labels.txt",
         "recipe.json",
         "manifest.json",
+        "measured.json",
         "verdict.json",
         "reference.json",
         "reference.npz",
         "goldens",
     }
-    verdict = Verdict.load(published.folder / "verdict.json")
+    verdict = load_verdict(published.folder)
     assert verdict == published.verdict
     assert {str(check.gate) for check in verdict.checks} == {
         "reference",

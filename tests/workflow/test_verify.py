@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, load_bundle
+from pipeline.contract.bundle import MANIFEST_FILE, MEASURED_FILE, MODEL_FILE, load_bundle
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
@@ -54,6 +54,17 @@ def test_an_honest_bundle_is_proven_and_left_alone(bundle: Path) -> None:
         Gate.task,
     }
     assert contents(bundle) == before
+
+
+@pytest.mark.usefixtures("litert_once")
+def test_measured_figures_are_in_no_hash_and_must_be_readable(bundle: Path) -> None:
+    path = bundle / MEASURED_FILE
+    path.write_text('{"figures": {"latency_ms": null}}', encoding="utf-8")
+    assert verify(bundle).refused_by is None
+    path.write_text('{"kind": "verdict"}', encoding="utf-8")
+    refused_by = verify(bundle).refused_by
+    assert refused_by is not None
+    assert refused_by.name == "readable"
 
 
 def test_the_table_is_large_and_its_names_are_unique() -> None:
