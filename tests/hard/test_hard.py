@@ -78,7 +78,8 @@ def test_a_hard_network_is_repaired_as_far_as_floats_are_worth_it(
     plain = row.search.trials[0]
     assert row.agreement > row.plain_agreement
     assert chosen.mean_difference < plain.mean_difference / 2
-    assert chosen.size_bytes <= plain.size_bytes * 1.01
+    # The first blocks have few weights; float16 itself is nearly twice as large.
+    assert chosen.size_bytes <= plain.size_bytes * 1.25
     assert (chosen.latency_of_float16 or 0.0) <= 0.8
     # A file that meets the target passes; one that does not says why nothing more was tried.
     if chosen.meets_target:
