@@ -21,7 +21,9 @@ def diagnose(
         typer.Option(help="The recording (JSON) that disagrees, a phone's too."),
     ],
     data: Annotated[Path, typer.Option(help="A folder with the recorded images, by any names.")],
-    images: Annotated[int, typer.Option(min=1, help="Use at most so many of the images.")] = 200,
+    images: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Use at most so many of the images.")
+    ] = 200,
     json: JsonOption = False,
 ) -> None:
     """Name the mistake of a runtime that disagrees with a bundle.
