@@ -79,7 +79,6 @@ def verify(
 def _signature_lines(
     verified: Verified, *, signed: bool, checked: bool, asked: SignatureAsked
 ) -> list[str]:
-    from rich.markup import escape
 
     from pipeline.contract.verdict import Outcome
     from pipeline.signing.signed import SIGNATURE_CHECK
@@ -90,7 +89,7 @@ def _signature_lines(
         # Whoever names a key expects that it was used.
         return ["not signed: there was nothing to check; --require-signature refuses such a bundle"]
     return [
-        f"signed by {escape(str(check.evidence['signer']))}"
+        f"signed by {check.evidence['signer']}"
         for check in verified.verdict.checks
         if check.name == SIGNATURE_CHECK and check.outcome is Outcome.passed
     ]
