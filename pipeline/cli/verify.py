@@ -79,7 +79,6 @@ def verify(
 def _signature_lines(
     verified: Verified, *, signed: bool, checked: bool, asked: SignatureAsked
 ) -> list[str]:
-
     from pipeline.contract.verdict import Outcome
     from pipeline.signing.signed import SIGNATURE_CHECK
 
