@@ -15,7 +15,7 @@ LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 # The newest tags that a supported system of each kind takes.
 PLATFORMS = {
     "linux-x86_64": [f"manylinux_2_{n}_x86_64" for n in range(35, 4, -1)]
-    + ["manylinux2014_x86_64", "manylinux2010_x86_64", "linux_x86_64"],
+    + ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"],
     "linux-aarch64": [f"manylinux_2_{n}_aarch64" for n in range(35, 16, -1)]
     + ["manylinux2014_aarch64", "linux_aarch64"],
     "macos-arm64": [
