@@ -83,7 +83,7 @@ def test_run_overrides_the_configuration(
     config = tmp_path / "pipeline.toml"
     asked: list[RunConfig] = []
     config.write_text(f"[parity]\nstrict = {stated}\n", encoding="utf-8")
-    monkeypatch.setattr("pipeline.cli.run.run_and_show", lambda *given: asked.append(given[0]))
+    monkeypatch.setattr("pipeline.cli.run.run_and_show", lambda *given, **_: asked.append(given[0]))
     assert call("run", config, *([option] if option else [])).code == 0
     assert [one.parity.strict for one in asked] == [strict]
 
