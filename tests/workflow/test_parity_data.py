@@ -15,6 +15,7 @@ from pipeline.errors import BadInput
 from pipeline.workflow.exported import Exported
 from pipeline.workflow.parity import judge_model
 from pipeline.workflow.parity_data import DataSource, judge_data
+from tests.bundles.broken import BUNDLE, OTHER_MODEL
 from tests.commands import Call
 from tests.export.samples import samples
 from tests.workflow.test_parity import EASY, exported, run
@@ -78,6 +79,21 @@ def test_a_part_of_the_images_will_do_and_a_class_may_be_missing(
     assert part.passed
     assert part.figures["images"] == len(list((tmp_path / "some").rglob("*.*")))
     assert part.figures["recall"]["BLUE"]["images"] == 0
+
+
+def test_noise_is_measured_on_the_images_judged_and_only_of_a_keras_model(
+    run: RunDir, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(photos / "RED", tmp_path / "some" / "RED")
+    shown, good = DataSource(tmp_path / "some"), samples().models["good"]
+    some = judge_data(run, OTHER_MODEL, shown, EASY, keras=good).figures
+    assert some["noise"]["images"] == some["images"] == len(list((photos / "RED").iterdir()))
+    assert some["runtime_spread"]["images"] == some["images"]
+    # The committed bundle works in 8 bits too, and its float model is not in it.
+    alone = judge_data(RunDir(tmp_path / "run"), BUNDLE, DataSource(photos), EASY)
+    assert "noise" not in alone.figures
+    (agreement,) = (check for check in alone.checks if check.name == "top1_agreement")
+    assert "own_noise" not in agreement.evidence
 
 
 def test_unknown_images_ask_for_the_model_and_say_how_many_are_known(
@@ -153,5 +169,9 @@ def test_the_command_needs_neither_a_run_nor_a_home(
     assert (told.code, "would do nothing without --data" in told.said) == (2, True)
     weak = call("parity", bundle, "--data", photos, "--accept-weak-reference")
     assert (weak.code, "would do nothing" in weak.said) == (2, True)
+    fragile = call("parity", bundle, "--data", photos, "--accept-fragile")
+    assert (fragile.code, "would do nothing without the Keras model" in fragile.said) == (2, True)
+    two = call("parity", "--reference", "a.json", "--candidate", "b.json", "--accept-fragile")
+    assert (two.code, "--accept-fragile would do nothing" in two.said) == (2, True)
     two = call("parity", "--reference", "a.json", "--candidate", "b.json", "--fresh")
     assert (two.code, "--fresh would do nothing" in two.said) == (2, True)

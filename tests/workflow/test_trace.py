@@ -79,7 +79,7 @@ def test_an_int8_bundle_is_traced_to_every_runtime_that_recorded_it(
     assert keras.runtime == "keras"
     assert Trace.load(path) == trace
 
-    _, recorded = record_model(run, RuntimeName.litert_reference, bundle, Split.validation)
+    recorded = record_model(run, RuntimeName.litert_reference, bundle, Split.validation).path
     again, _ = trace_bundle(run, bundle)
     assert again.steps[:4] == trace.steps
     assert kinds(again)[4:] == [StepKind.runtime]
@@ -122,6 +122,6 @@ def test_a_float32_bundle_is_the_converted_file(run: RunDir) -> None:
 def test_a_recording_of_another_file_is_refused(run: RunDir, tmp_path: Path) -> None:
     bundle = exported(run, Recipe(quantize=Quantize.float16))
     shutil.copyfile(samples().described["dynamic"], tmp_path / MODEL_FILE)
-    _, path = record_model(run, RuntimeName.litert, tmp_path / MODEL_FILE, Split.validation)
+    path = record_model(run, RuntimeName.litert, tmp_path / MODEL_FILE, Split.validation).path
     with pytest.raises(BadInput, match="another file"):
         trace_bundle(run, bundle, recordings=(path,))
