@@ -37,6 +37,11 @@ def test_the_import_loads_nothing_heavy() -> None:
     assert loaded == "[]"
 
 
+def test_no_image_to_answer_is_refused() -> None:
+    with pytest.raises(BadInput, match="no image"):
+        api.predict(BUNDLE, [])
+
+
 def test_the_functions_load_no_runtime() -> None:
     heavy = ("tensorflow", "keras", "ai_edge_litert", "mediapipe", "rich", "typer")
     loaded = run(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.api.arguments import run_or_scratch, several, stated_model
+from pipeline.errors import BadInput
 from pipeline.progress import Report, silent
 
 if TYPE_CHECKING:
@@ -85,4 +86,6 @@ def predict(
     from pipeline.workflow.predict import predict as predict_images
 
     found = find_images([fspath(one) for one in several(images)])
+    if not found:
+        raise BadInput("there is no image to answer", expected="a file, a folder or a pattern")
     return predict_images(Path(model), found, report=report)

@@ -73,6 +73,8 @@ class InlineRecording(_Origin):
     failed, those it could not answer among them.
     """
 
+    called: ClassVar[str | None] = "recording"
+
     image_ids: tuple[str, ...]
     probabilities: tuple[tuple[float, ...], ...]
     self_test_failed: tuple[str, ...] = ()
