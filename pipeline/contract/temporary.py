@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PREFIX = "pipeline-tmp-"
+# Until its owner has locked it: a lock that is still free would be taken for that of a dead one.
+_NEW_PREFIX = "pipeline-new-"
 _OWNER = ".owner"
-# A folder without an owner is one whose process died at once, or is being made right now.
+# Longer than any process takes from making a folder to locking it.
 _NEW_S = 60.0
 
 
@@ -30,10 +32,12 @@ def temporary_folder(name: str) -> Iterator[Path]:
     """
     parent = Path(tempfile.gettempdir())
     _remove_orphans(parent)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-", dir=parent))
-    handle = os.open(folder / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    new = Path(tempfile.mkdtemp(prefix=f"{_NEW_PREFIX}{name}-", dir=parent))
+    folder = new.with_name(new.name.replace(_NEW_PREFIX, _PREFIX, 1))
+    handle = os.open(new / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        new.rename(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -41,10 +45,12 @@ def temporary_folder(name: str) -> Iterator[Path]:
 
 
 def _remove_orphans(parent: Path) -> None:
-    for folder in parent.glob(f"{_PREFIX}*"):
+    for folder in [*parent.glob(f"{_PREFIX}*"), *parent.glob(f"{_NEW_PREFIX}*")]:
         try:
             state = folder.lstat()
             if folder.is_symlink() or not folder.is_dir() or state.st_uid != os.getuid():
+                continue
+            if folder.name.startswith(_NEW_PREFIX) and time.time() - state.st_mtime < _NEW_S:
                 continue
             if _is_orphan(folder, state.st_mtime):
                 shutil.rmtree(folder, ignore_errors=True)

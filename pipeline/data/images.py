@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.contract.choices import Split
@@ -20,6 +18,7 @@ from pipeline.data.intake import Item, ProblemBook, refuse_or_skip
 from pipeline.data.layouts import AUTO
 from pipeline.data.layouts.interface import LayoutOptions
 from pipeline.data.layouts.read import matching, read_layout
+from pipeline.data.threads import image_threads
 from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import decode_bytes
 from pipeline.progress import ProgressEvent, Report, silent
@@ -162,7 +161,7 @@ def _hash_all(
         return sha256_bytes(data)
 
     hashes: dict[str, str] = {}
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with image_threads() as pool:
         for done, (item, found) in enumerate(zip(items, pool.map(one, items), strict=True), 1):
             if isinstance(found, BadInput):
                 reason = found.what if found.got is None else f"{found.what} ({found.got})"

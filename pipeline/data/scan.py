@@ -6,7 +6,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from pipeline.contract.files import (
 )
 from pipeline.contract.hashing import sha256_bytes, sha256_json
 from pipeline.contract.image import ImageContract
+from pipeline.data.threads import image_threads
 from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import Pixels, decode_bytes
 from pipeline.progress import ProgressEvent, Report
@@ -171,7 +172,7 @@ def _in_threads(
     entries: Iterable[tuple[str, FileKey]],
     work: Callable[[tuple[str, FileKey]], Scan | BadInput],
 ) -> Iterator[tuple[tuple[str, FileKey], Scan | BadInput]]:
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with image_threads() as pool:
         pending: dict[Future[Scan | BadInput], tuple[str, FileKey]] = {
             pool.submit(work, entry): entry for entry in entries
         }

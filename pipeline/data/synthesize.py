@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -19,6 +17,7 @@ from pipeline.contract.labels import ISIC_2019
 from pipeline.contract.run import publish_dir, staging_dir
 from pipeline.data.layouts.folder import GROUPS_CSV
 from pipeline.data.lesions import draw_lesion
+from pipeline.data.threads import image_threads
 from pipeline.errors import BadInput
 from pipeline.progress import ProgressEvent, Report, silent
 
@@ -100,7 +99,7 @@ def synthesize(
             _draw(staging / name, *job, size_px=size_px, seed=seed)
             return name
 
-        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        with image_threads() as pool:
             for done, _ in enumerate(pool.map(draw, jobs), start=1):
                 report(ProgressEvent("draw images", done, len(jobs)))
         with (staging / GROUPS_CSV).open("w", encoding="utf-8", newline="") as stream:

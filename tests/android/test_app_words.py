@@ -9,7 +9,7 @@ import pytest
 from defusedxml import ElementTree
 
 from pipeline.android.project import AndroidProject
-from pipeline.contract.bundle import SIGNATURE_FILES
+from pipeline.contract.bundle import MEASURED_FILE, SIGNATURE_FILES
 from pipeline.contract.goldens import GOLDEN_TOLERANCE, NEAR_LEVELS
 from pipeline.contract.image import ImageContract
 from pipeline.contract.manifest import NOTICE
@@ -55,7 +55,7 @@ def test_core_accepts_no_laxer_goldens_than_the_tool_writes() -> None:
 def test_core_expects_the_files_that_no_manifest_lists() -> None:
     text = (PROJECT / "core/src/main/kotlin/pipeline/core/BundleContents.kt").read_text("utf-8")
     (listed,) = re.findall(r"UNLISTED = setOf\(MANIFEST, (.*)\)", text)
-    assert tuple(re.findall(r"\"([^\"]+)\"", listed)) == SIGNATURE_FILES
+    assert tuple(re.findall(r"\"([^\"]+)\"", listed)) == (MEASURED_FILE, *SIGNATURE_FILES)
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)

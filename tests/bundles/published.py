@@ -14,11 +14,14 @@ from pipeline.contract.bundle import (
 )
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.manifest import BundleManifest, FileEntry
+from pipeline.contract.noise import MeasuredNoise, NoiseFloor, NoiseLevel
 from pipeline.contract.normalization import Normalization
+from pipeline.contract.recipe import Quantize
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.parity.judge import judge_recordings
 from pipeline.parity.reference import reference_checks
 from pipeline.parity.thresholds import Thresholds
+from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.workflow.judge import GATE_REVISION, Candidate, structure_gate
@@ -55,6 +58,7 @@ def publish(folder: Path, manifest: BundleManifest, *, by_hand: bool = False) ->
             *reference_checks(reference, Normalization(), (), THRESHOLDS),
             *(c for c in structure.checks if not by_hand or c.outcome is Outcome.passed),
         ),
+        noise=_noise(reference) if manifest.recipe.quantize is Quantize.int8 else None,
     )
     assert verdict.passed, verdict.broken()
     inputs = {
@@ -73,6 +77,13 @@ def publish(folder: Path, manifest: BundleManifest, *, by_hand: bool = False) ->
         "gates": str(GATE_REVISION),
     }
     seal_bundle(folder, manifest, verdict.model_copy(update={"inputs": inputs}))
+
+
+def _noise(reference: Recording) -> MeasuredNoise:
+    """Return the noise of a network that every pixel's last bit leaves where it is."""
+    level = NoiseLevel(pixel_steps=1.0, agreement=1.0, mean_difference=0.0)
+    ids = tuple(map(str, reference.image_ids))
+    return MeasuredNoise(image_ids=ids, floor=NoiseFloor(images=len(ids), seed=0, levels=(level,)))
 
 
 def seal_again(folder: Path, *names: str) -> None:
