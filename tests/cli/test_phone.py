@@ -77,7 +77,7 @@ def test_a_phone_that_answers_something_else_fails(call: Call, folder: Path) -> 
         ({"labels": ["NV", "MEL", "BCC"]}, "another labels"),
         ({"dataset_sha256": "0" * 64}, "another dataset"),
         ({"count": 2}, "inconsistent"),
-        ({"probabilities": None}, "not a valid inline recording"),
+        ({"probabilities": None}, "not a valid recording"),
     ],
 )
 def test_a_recording_that_is_not_of_this_bundle_is_refused(
