@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.contract.recipe import Quantize
 from tests.families.catalog import FAMILIES
 from tests.families.measure import Measured
+from tests.families.published import KINDS, Published, published, published_table
 from tests.families.table import Row, replace_table, row_of, table
 
 LEAST_AGREEMENT = 0.95
@@ -37,6 +39,16 @@ def test_at_least_eleven_families_answer_as_their_float_file_does(folder: Path) 
     assert all(row.measured.int8_bytes < 0.4 * row.measured.float_bytes for row in rows)
 
 
+@pytest.mark.slow
+def test_at_least_eleven_families_are_published_from_their_own_file(folder: Path) -> None:
+    rows = [published(family, quantize, folder) for family in FAMILIES for quantize in KINDS]
+    # Published, or refused by a gate with its figures; never turned away, never a traceback.
+    assert {row.family: row.message for row in rows if row.agreement is None} == {}
+    int8 = [row for row in rows if row.quantize is Quantize.int8 and row.published]
+    assert sum((row.agreement or 0.0) >= LEAST_AGREEMENT for row in int8) >= MUST_AGREE
+    assert all(row.published for row in rows if row.quantize is Quantize.float16)
+
+
 def taught(row: Row) -> bool:
     return row.measured.accuracy >= LEAST_ACCURACY
 
@@ -57,6 +69,27 @@ def example() -> Row:
         held_out=160,
     )
     return Row(family="Tiny", normalization="raw", measured=measured)
+
+
+def test_an_export_that_was_refused_says_by_what() -> None:
+    head = {"family": FAMILIES[0].name, "keras_accuracy": 0.9, "seconds": 1.0, "size_bytes": 10**6}
+    rows = [
+        Published(quantize=Quantize.float16, exit_code=0, outcome="pass", agreement=1.0, **head),
+        Published(
+            quantize=Quantize.int8,
+            exit_code=1,
+            outcome="fail",
+            broken=("top1_agreement",),
+            agreement=0.9479,
+            mean_difference=0.0322,
+            accuracy=0.92,
+            **head,
+        ),
+    ]
+    assert published_table(rows).splitlines()[-1] == (
+        f"| {FAMILIES[0].name} | {FAMILIES[0].normalization} | 0.900 | published | 1.000 "
+        "| fail: top1_agreement | 0.948 | 0.0322 | 0.920 | 1.0 MB |"
+    )
 
 
 def test_a_row_says_what_was_measured() -> None:
