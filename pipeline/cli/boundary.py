@@ -73,6 +73,7 @@ class Boundary(typer.core.TyperGroup):
         output.as_json = "--json" in words
         try:
             _refuse_empty(words)
+            _refuse_repeated(self, words)
             with _signals():
                 code = super().main(
                     args=words,
@@ -112,6 +113,23 @@ def _refuse_empty(words: Sequence[str]) -> None:
                 f"{word.removesuffix('=') or what} is empty",
                 expected="a value; the current folder is '.'",
                 next_step="check the variable that it comes from",
+            )
+
+
+def _refuse_repeated(command: Any, words: Sequence[str]) -> None:
+    """Refuse an option that takes one value and is given two: the first would be lost unseen."""
+    rest = list(words)
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest.pop(0)]
+    given = [word.partition("=")[0] for word in rest]
+    for option in getattr(command, "params", ()):
+        if getattr(option, "multiple", True) or getattr(option, "is_flag", True):
+            continue
+        if sum(word in option.opts for word in given) > 1:
+            raise BadInput(
+                f"{option.opts[0]} is given more than once",
+                expected="one value",
+                next_step="run the command once for each value",
             )
 
 
