@@ -16,10 +16,10 @@ from pipeline.tflite.edit import (
     set_kind,
 )
 from pipeline.tflite.flatbuffer import Model, dtype_name, text
-from pipeline.tflite.prune import drop_unused_data
+from pipeline.tflite.prune import drop_unused_data, prune
 
 # Raise it when the same float32 graph would give other bytes.
-FLOAT16_REVISION = 1
+FLOAT16_REVISION = 2
 _EMPTY_BUFFER = 0
 
 
@@ -58,6 +58,8 @@ def with_float16_constants(model: Model) -> Model:
         place = min(consumers(halved)[index])
         widening = insert_operator(halved, place, [len(main.tensors) - 1], index)
         set_kind(halved, widening, "DEQUANTIZE", "DequantizeOptions")
+    # What the model's own scaling left behind, whose operators are gone, and the float32 values.
+    prune(halved)
     drop_unused_data(halved)
     write_versions(halved)
     return halved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,21 +47,31 @@ class Exported:
 
 
 def reference_advice(verdict: Verdict) -> str | None:
-    """Return the option that mends what was stated of a refused reference."""
+    """Return the option that mends what was stated of a refused reference.
+
+    Red and blue swapped and two labels swapped can do the same to pictures of plain colours: then
+    both are named, since only the owner knows which it was.
+    """
+    mends = list(_mends(verdict))
+    if mends:
+        return "; or ".join(mends)
+    if any(check.name.startswith("reference_") for check in verdict.broken()):
+        return (
+            "train longer, check labels and input convention, or publish it all the same "
+            "with --accept-weak-reference"
+        )
+    return None
+
+
+def _mends(verdict: Verdict) -> Iterator[str]:
     for check in verdict.broken():
         better = check.evidence.get("better")
         if check.name == "reference_input_convention" and isinstance(better, dict):
-            return f"say {better['option']}"
+            yield f"say {better['option']}"
         if check.name == "reference_label_order":
             order = check.evidence.get("order")
             if isinstance(order, list) and order:
-                return f"give the labels in this order: --labels {','.join(map(str, order))}"
-        if check.name.startswith("reference_"):
-            return (
-                "train longer, check labels and input convention, or publish it all the same "
-                "with --accept-weak-reference"
-            )
-    return None
+                yield f"give the labels in this order: --labels {','.join(map(str, order))}"
 
 
 def fragile_advice(verdict: Verdict) -> str | None:
