@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from pipeline.child import ask_child
@@ -23,6 +25,7 @@ class Cases(Frozen):
     answers: tuple[float, ...]
     by_hand: tuple[float, ...]
     versions: tuple[int, ...]
+    left_in_float32: int
 
 
 VALUES = (1.0, 1 + 2**-11, 1 + 3 * 2**-11, 1e6, -1e6, 1e-9)
@@ -33,6 +36,7 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
     from pipeline.export.float16 import with_float16_constants
     from pipeline.export.int8.kernels import Kernel
     from pipeline.tflite.edit import name_of, pack
+    from pipeline.tflite.inspect import inspect_bytes
     from tests.export.int8.graphs import Network, tensor_of, values_of
 
     del request, report
@@ -42,6 +46,10 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
     network.dense("image", "first", weights, bias)
     network.dense("first", "second", np.eye(2, dtype=np.float32), bias)
     model = network.build("second")
+    # What an operator that was taken out had read.
+    left = copy.copy(tensor_of(model, "first/weights"))
+    left.name = "left behind"
+    model.subgraphs[0].tensors.append(left)
     before = pack(model)
     halved = with_float16_constants(model)
     entry = np.array([[1, 2, 3, 0, 0, 1]], np.float32)
@@ -55,6 +63,9 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
         original_kept=pack(model) == before,
         answers=tuple(float(one) for one in Kernel(pack(halved))(entry)[0]),
         by_hand=tuple(float(one) for one in (entry @ halves.T + 2 * half_bias)[0]),
+        left_in_float32=inspect_bytes(pack(halved), where="halved").graph.weight_bytes.get(
+            "float32", 0
+        ),
         versions=tuple(
             one.version
             for one in halved.operatorCodes
@@ -76,5 +87,6 @@ def test_every_constant_is_rounded_to_float16_and_widened_before_it_is_read() ->
     assert found.emptied
     assert found.original_kept
     assert np.allclose(found.answers, found.by_hand, rtol=1e-5)
+    assert found.left_in_float32 == 0
     # float16 needs the third version of DEQUANTIZE.
     assert found.versions == (3,)
