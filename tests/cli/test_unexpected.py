@@ -215,6 +215,8 @@ def test_a_signal_ends_a_command_with_its_own_code_and_nothing_left(
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
+        # A shell starts what runs in its background with SIGINT ignored, this test too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     assert process.stderr.readline()
