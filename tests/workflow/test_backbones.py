@@ -26,6 +26,11 @@ EASY = Thresholds(
 )
 
 
+# What scales in front of the first layer, channel by channel with ImageNet figures, is left to
+# the phone as far as one mean and one deviation can say it: the averages of the three.
+_TAKEN_OVER = {"efficientnet_v2_b0": (114.495, 57.63)}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_backbone_is_trained_and_its_float16_file_published(
@@ -48,4 +53,6 @@ def test_a_backbone_is_trained_and_its_float16_file_published(
     )
     assert exported.published, exported.refusal()
     image = load_bundle(run.bundle("float16")).image
-    assert (image.height_px, image.mean, image.std) == (32, member.mean, member.std)
+    fed = (image.mean, image.std)
+    assert image.height_px == 32
+    assert fed == pytest.approx(_TAKEN_OVER.get(name, (member.mean, member.std)), abs=0.01)
