@@ -19,7 +19,7 @@ from pipeline.classifier.requirements import (
     output_change,
 )
 from pipeline.classifier.saved_model import SIGNATURE
-from pipeline.classifier.spec import ClassifierSpec, model_sha256
+from pipeline.classifier.spec import ClassifierSpec, unchanged_sha256
 from pipeline.errors import BadInput
 from pipeline.imaging.keras_input import keras_input
 
@@ -93,14 +93,7 @@ def open_classifier(spec: ClassifierSpec) -> Classifier:
             not repeatable or do not depend on the image.
     """
     where = str(spec.path)
-    found = model_sha256(spec.path)
-    if found != spec.sha256:
-        raise BadInput(
-            "the model file changed while it was being used",
-            where=where,
-            expected=f"sha256 {spec.sha256}",
-            got=f"sha256 {found}",
-        )
+    unchanged_sha256(spec.path, spec.sha256)
     facts = inspect_model(spec.path)
     size = image_size(facts, (spec.image.height_px, spec.image.width_px), where)
     change = output_change(facts, classes=spec.classes, logits=spec.logits, where=where)

@@ -11,6 +11,7 @@ from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.normalization import Normalization
+from pipeline.errors import BadInput
 
 
 class ClassifierSpec(Frozen):
@@ -46,6 +47,24 @@ def model_sha256(path: Path) -> str:
         digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
         digest.update(bytes.fromhex(sha256_file(files[name])))
     return digest.hexdigest()
+
+
+def unchanged_sha256(path: Path, sha256: str) -> str:
+    """Hash a model again and return the hash, which is the one it was asked for by.
+
+    Raises:
+        BadInput: it is another one by now.
+        OSError: it cannot be read.
+    """
+    found = model_sha256(path)
+    if found != sha256:
+        raise BadInput(
+            "the model file changed while it was being used",
+            where=str(path),
+            expected=f"sha256 {sha256}",
+            got=f"sha256 {found}",
+        )
+    return found
 
 
 def spec_of_image(path: Path, image: ImageContract, classes: int) -> ClassifierSpec:

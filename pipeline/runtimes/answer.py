@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.classifier.spec import model_sha256
+from pipeline.classifier.spec import unchanged_sha256
 from pipeline.errors import BadInput, PipelineError
 from pipeline.imaging.decode import Pixels
 from pipeline.imaging.preprocess import load_resized_pixels
@@ -32,14 +32,7 @@ def answer_child(request: ChildRequest, report: Report) -> ChildAnswer:
     Raises:
         BadInput: a file differs from its hash, an image is bad, or the model is refused.
     """
-    found = model_sha256(request.model)
-    if found != request.model_sha256:
-        raise BadInput(
-            "the model file changed while it was being used",
-            where=str(request.model),
-            expected=f"sha256 {request.model_sha256}",
-            got=f"sha256 {found}",
-        )
+    found = unchanged_sha256(request.model, request.model_sha256)
     described = describe(request.runtime)
     if not isinstance(described, ChildRuntime):
         raise TypeError(f"{request.runtime} does not run in a Python process")

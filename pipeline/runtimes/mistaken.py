@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.child import ask_child
-from pipeline.classifier.spec import model_sha256
+from pipeline.classifier.spec import unchanged_sha256
 from pipeline.contract.base import Frozen
 from pipeline.contract.choices import Mistake
 from pipeline.contract.image import ImageContract
 from pipeline.contract.manifest import TensorInfo
-from pipeline.errors import BadInput
 from pipeline.imaging.decode import decode_file
 from pipeline.imaging.preprocess import resize_pixels
 from pipeline.mistakes.feeding import right_tensor
@@ -89,14 +88,7 @@ def mistaken_child(request: MistakenRequest, report: Report) -> MistakenAnswer:
     Raises:
         BadInput: the model changed, or it or an image is refused.
     """
-    found = model_sha256(request.model)
-    if found != request.model_sha256:
-        raise BadInput(
-            "the model file changed while it was being used",
-            where=str(request.model),
-            expected=f"sha256 {request.model_sha256}",
-            got=f"sha256 {found}",
-        )
+    unchanged_sha256(request.model, request.model_sha256)
     threads = min(_MOST_THREADS, os.cpu_count() or 1)
     total, rows = len(request.images), []
     same = np.ones(len(request.hypotheses), np.bool_)
