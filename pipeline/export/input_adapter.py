@@ -23,11 +23,15 @@ from pipeline.contract.normalization import Normalization, UniformNormalization
 from pipeline.tflite.edit import (
     Array,
     activation_of,
+    add_activation,
+    add_constant,
     constant,
     consumers,
     duplicate,
+    insert_operator,
     name_of,
     set_constant,
+    set_kind,
 )
 from pipeline.tflite.flatbuffer import Model, dtype_name, shape_of
 
@@ -189,50 +193,19 @@ def _bypass(model: Model, prefix: _Affine) -> None:
 
 
 def _insert_convolution(model: Model, weights: Array, bias: Array) -> None:
-    from ai_edge_litert import schema_py_generated as schema
-
     main = model.subgraphs[0]
     entry = int(main.inputs[0])
-    source = main.tensors[entry]
-
-    def add_tensor(name: str, shape: tuple[int, ...], values: Array | None) -> int:
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.type = name, list(shape), source.type
-        tensor.buffer = 0
-        main.tensors.append(tensor)
-        if values is not None:
-            set_constant(model, tensor, values)
-        return len(main.tensors) - 1
-
-    out = add_tensor(INPUT_CONVOLUTION_TENSOR, shape_of(source), None)
-    weights_at = add_tensor(f"{INPUT_CONVOLUTION_TENSOR}/weights", weights.shape, weights)
-    bias_at = add_tensor(f"{INPUT_CONVOLUTION_TENSOR}/bias", bias.shape, bias)
+    out = add_activation(model, INPUT_CONVOLUTION_TENSOR, shape_of(main.tensors[entry]))
+    weights_at = add_constant(model, f"{INPUT_CONVOLUTION_TENSOR}/weights", weights)
+    bias_at = add_constant(model, f"{INPUT_CONVOLUTION_TENSOR}/bias", bias)
     for operator in main.operators:
         operator.inputs = [out if int(j) == entry else int(j) for j in operator.inputs]
-    options = schema.Conv2DOptionsT()
+    convolution = insert_operator(model, 0, [entry, weights_at, bias_at], out)
+    set_kind(model, convolution, "CONV_2D", "Conv2DOptions")
+    options = convolution.builtinOptions
     options.padding, options.strideH, options.strideW = _VALID, 1, 1
     options.dilationHFactor = options.dilationWFactor = 1
     options.fusedActivationFunction = _LINEAR
-    operator = schema.OperatorT()
-    operator.opcodeIndex = _convolution_code(model)
-    operator.inputs, operator.outputs = [entry, weights_at, bias_at], [out]
-    operator.builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
-    operator.builtinOptions = options
-    main.operators = [operator, *main.operators]
-
-
-def _convolution_code(model: Model) -> int:
-    from ai_edge_litert import schema_py_generated as schema
-
-    number = schema.BuiltinOperator.CONV_2D
-    for index, code in enumerate(model.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == number:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = number
-    code.version = 1
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
 
 
 def _convolutions_after(model: Model, tensor: int) -> list[int] | None:
