@@ -24,8 +24,9 @@ from pipeline.contract.run import RunDir
 from pipeline.parity.thresholds import Thresholds
 from pipeline.workflow.export import export
 from pipeline.workflow.export_job import ExportJob
+from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.predict import predict
-from pipeline.workflow.source import StatedModel, keras_source
+from pipeline.workflow.source import keras_source
 from tests.export.samples import LABELS, samples
 
 # After so many rounds caches are warm; from then on nothing may grow by more than this.

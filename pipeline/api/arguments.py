@@ -17,7 +17,7 @@ from pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from pipeline.contract.normalization import Normalization
-    from pipeline.workflow.source import StatedModel
+    from pipeline.workflow.keras_model import StatedModel
 
 
 def stated_model(
@@ -30,7 +30,7 @@ def stated_model(
     """Return what a caller states of a model."""
     from pipeline.contract.normalization import Normalization
     from pipeline.contract.normalization_name import NormalizationName
-    from pipeline.workflow.source import StatedModel
+    from pipeline.workflow.keras_model import StatedModel
 
     if isinstance(normalization, str):
         with arguments_checked():

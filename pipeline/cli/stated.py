@@ -10,7 +10,7 @@ from pipeline.contract.normalization_name import NormalizationName
 
 if TYPE_CHECKING:
     from pipeline.contract.normalization import Normalization
-    from pipeline.workflow.source import StatedModel
+    from pipeline.workflow.keras_model import StatedModel
 
 LabelsOption = Annotated[
     str | None,
@@ -71,7 +71,7 @@ def stated_model(
         BadInput: an option cannot be read, or two of them say different things.
     """
     from pipeline.contract.label_file import read_labels
-    from pipeline.workflow.source import StatedModel
+    from pipeline.workflow.keras_model import StatedModel
 
     return StatedModel(
         labels=None if labels is None else read_labels(labels),

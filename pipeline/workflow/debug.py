@@ -30,10 +30,10 @@ from pipeline.report.page import page_date
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
 from pipeline.tflite.metadata import described_model
+from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.noise import own_noise
 from pipeline.workflow.source import (
     KerasSource,
-    StatedModel,
     check_parent,
     keras_source,
     recorded_model,

@@ -19,9 +19,9 @@ from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import DescribedModel, described_model
 from pipeline.workflow.judge import Candidate, judge
+from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.source import (
     KerasSource,
-    StatedModel,
     check_parent,
     keras_source,
     recorded_model,

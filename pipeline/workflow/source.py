@@ -11,10 +11,7 @@ from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.normalization import Normalization
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
-from pipeline.workflow.keras_model import NOTHING_STATED, KerasModel, keras_model
-from pipeline.workflow.keras_model import StatedModel as StatedModel
-from pipeline.workflow.keras_model import labels_named as labels_named
-from pipeline.workflow.keras_model import manifest_beside as manifest_beside
+from pipeline.workflow.keras_model import NOTHING_STATED, KerasModel, StatedModel, keras_model
 
 
 @dataclass(frozen=True, kw_only=True)

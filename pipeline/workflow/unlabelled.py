@@ -9,7 +9,7 @@ from pipeline.contract.run import RunDir
 from pipeline.data.prepare import prepare
 from pipeline.errors import BadInput
 from pipeline.progress import Report, silent
-from pipeline.workflow.source import StatedModel, labels_named, manifest_beside
+from pipeline.workflow.keras_model import StatedModel, labels_named, manifest_beside
 
 _LAYOUT = "unlabelled"
 

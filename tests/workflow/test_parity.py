@@ -19,8 +19,9 @@ from pipeline.parity.thresholds import Thresholds
 from pipeline.workflow.export import export
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported
+from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.parity import judge_model
-from pipeline.workflow.source import StatedModel, keras_source
+from pipeline.workflow.source import keras_source
 from tests.export.samples import LABELS, samples
 
 EASY = Thresholds(

@@ -15,7 +15,8 @@ from pipeline.contract.images import images_of_dataset
 from pipeline.contract.normalization import Normalization, NormalizationName
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
-from pipeline.workflow.source import StatedModel, keras_source
+from pipeline.workflow.keras_model import StatedModel
+from pipeline.workflow.source import keras_source
 from tests.export.samples import make_dataset
 
 TF = Normalization.named(NormalizationName.tf)

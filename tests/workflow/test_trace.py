@@ -20,9 +20,10 @@ from pipeline.report.html import render_html
 from pipeline.runtimes.recording import Recording
 from pipeline.workflow.export import export
 from pipeline.workflow.export_job import ExportJob
+from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.record import record_model
 from pipeline.workflow.report import gather
-from pipeline.workflow.source import StatedModel, keras_source
+from pipeline.workflow.source import keras_source
 from pipeline.workflow.trace import trace_bundle
 from tests.commands import Call
 from tests.commands import call as call

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
-from pipeline.workflow.source import StatedModel
+from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.unlabelled import take_unlabelled
 from tests.data.pictures import jpeg
 from tests.export.samples import make_dataset
