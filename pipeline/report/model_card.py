@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from pipeline.contract.bundle import MODEL_FILE, SBOM_FILE
 from pipeline.contract.choices import Quantize
 from pipeline.contract.manifest import BundleManifest, TensorInfo
 from pipeline.contract.verdict import Verdict
 from pipeline.report.markdown import escape_markdown
+from pipeline.report.page import templates
 from pipeline.report.sentences import note
 from pipeline.report.verdict_figures import figures_of
 from pipeline.report.wording import NOTHING, amount, headline
@@ -179,13 +180,6 @@ def _interval(interval: tuple[float, float] | None) -> str:
 @cache
 def _environment() -> Environment:
     # Markdown, not HTML: what a user wrote is escaped as Markdown, by the filter `md`.
-    environment = Environment(
-        loader=PackageLoader("pipeline.report"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(autoescape=False)
     environment.filters |= {"md": escape_markdown, "amount": amount, "interval": _interval}
     return environment

@@ -39,16 +39,21 @@ def page_date() -> str:
     return f"{now.day} {now:%B %Y, %H:%M} UTC"
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
+def templates(*, autoescape: bool) -> Environment:
+    """Return the templates of this package; what one does not know of is an error."""
+    return Environment(
         loader=PackageLoader("pipeline.report"),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+@cache
+def _environment() -> Environment:
+    environment = templates(autoescape=True)
     style = files("pipeline.report").joinpath("style.css").read_text(encoding="utf-8")
     # The style sheet is the package's own text, and `>` in it must stay one.
     environment.globals |= {
