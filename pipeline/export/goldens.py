@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pipeline.imaging.decode import Pixels, decode_bytes
 from pipeline.imaging.preprocess import input_tensor, resize_pixels
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import ask
-from pipeline.runtimes.interface import ImageFile, InferenceRequest
+from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
 
 _GRID = 4
 _RUNTIME_PACKAGE = "ai-edge-litert"
@@ -54,21 +54,7 @@ def make_goldens(
     names = [f"{GOLDENS_FOLDER}/{photo.file}" for photo in chosen]
     for name, photo in zip(names, chosen, strict=True):
         write_bytes_atomic(folder / name, photo.data)
-    answers = ask(
-        InferenceRequest(
-            runtime=RuntimeName.litert,
-            model=folder / MODEL_FILE,
-            model_sha256=manifest.files[MODEL_FILE].sha256,
-            image=manifest.image,
-            labels=manifest.labels.names,
-            images=tuple(
-                ImageFile(path=folder / name, sha256=photo.sha256)
-                for name, photo in zip(names, chosen, strict=True)
-            ),
-        ),
-        log=log,
-        report=report,
-    )
+    answers = ask_goldens(folder, manifest, chosen, log=log, report=report)
     Goldens(
         model_sha256=manifest.files[MODEL_FILE].sha256,
         image_contract_sha256=manifest.image.digest(),
@@ -83,6 +69,37 @@ def make_goldens(
         ),
     ).save(folder / GOLDENS_FILE)
     return {name: FileEntry.of(folder / name) for name in (*names, GOLDENS_FILE)}
+
+
+def ask_goldens(
+    folder: Path,
+    manifest: BundleManifest,
+    photos: Sequence[GoldenPhoto | Golden],
+    *,
+    log: Path | None = None,
+    report: Report = silent,
+) -> Answers:
+    """Ask LiteRT on this host what a bundle's model answers to the photos in it.
+
+    Raises:
+        BadInput: the model or a photo is refused, or is not the one that was listed.
+        EnvironmentProblem: the runtime is not installed, or its process died.
+    """
+    return ask(
+        InferenceRequest(
+            runtime=RuntimeName.litert,
+            model=folder / MODEL_FILE,
+            model_sha256=manifest.files[MODEL_FILE].sha256,
+            image=manifest.image,
+            labels=manifest.labels.names,
+            images=tuple(
+                ImageFile(path=folder / GOLDENS_FOLDER / photo.file, sha256=photo.sha256)
+                for photo in photos
+            ),
+        ),
+        log=log,
+        report=report,
+    )
 
 
 def golden_of(photo: GoldenPhoto, manifest: BundleManifest, probabilities: list[float]) -> Golden:

@@ -22,7 +22,6 @@ from pipeline.contract.bundle import (
     VERDICT_FILE,
     no_bundle,
 )
-from pipeline.contract.choices import RuntimeName
 from pipeline.contract.files import MAX_CONFIG_BYTES, MAX_IMAGE_BYTES, read_regular
 from pipeline.contract.goldens import Golden, Goldens
 from pipeline.contract.hashing import sha256_file
@@ -34,7 +33,7 @@ from pipeline.contract.text_file import read_text
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive, PipelineError
 from pipeline.export.golden_photos import GoldenPhoto
-from pipeline.export.goldens import golden_of
+from pipeline.export.goldens import ask_goldens, golden_of
 from pipeline.parity.bundle_files import file_checks, files_in, release_check
 from pipeline.parity.bundle_pins import (
     BundleRecords,
@@ -50,8 +49,7 @@ from pipeline.parity.comparison import expect
 from pipeline.parity.golden_gate import golden_recording, judge_goldens
 from pipeline.parity.recorded import outcomes_check, passed_check, recorded_checks
 from pipeline.report.sentences import sentence
-from pipeline.runtimes.ask import ask
-from pipeline.runtimes.interface import Answers, ImageFile, InferenceRequest
+from pipeline.runtimes.interface import Answers
 from pipeline.signing.signed import SIGNATURE_CHECK, SignatureState
 from pipeline.tflite.inspect import Inspection, inspect_file
 from pipeline.tflite.metadata import DescribedModel
@@ -172,7 +170,7 @@ def _model_steps(
     manifest, file = records.manifest, folder / MODEL_FILE
     described = DescribedModel(image=manifest.image, labels=manifest.labels)
     with ThreadPoolExecutor() as threads:
-        replayed = threads.submit(_answers, folder, records)
+        replayed = threads.submit(ask_goldens, folder, records.manifest, records.goldens.goldens)
         structure = structure_gate(Candidate(file, found, described, manifest))
         yield structure.checks
         yield recorded_checks(
@@ -216,24 +214,6 @@ def _inspected(folder: Path) -> Inspection:
         return inspect_file(folder / MODEL_FILE)
     except BadInput as error:
         raise _Unreadable(MODEL_FILE, error.got or error.what) from error
-
-
-def _answers(folder: Path, records: BundleRecords) -> Answers:
-    """Ask LiteRT on this host what it answers to the goldens."""
-    manifest = records.manifest
-    return ask(
-        InferenceRequest(
-            runtime=RuntimeName.litert,
-            model=folder / MODEL_FILE,
-            model_sha256=manifest.files[MODEL_FILE].sha256,
-            image=manifest.image,
-            labels=manifest.labels.names,
-            images=tuple(
-                ImageFile(path=folder / GOLDENS_FOLDER / golden.file, sha256=golden.sha256)
-                for golden in records.goldens.goldens
-            ),
-        )
-    )
 
 
 def _replayed(folder: Path, records: BundleRecords, answers: Answers) -> Verdict:

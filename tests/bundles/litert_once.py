@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.contract.bundle import manifest_digest
 from pipeline.contract.hashing import sha256_file
+from pipeline.export import goldens
 from pipeline.parity.structure import Structure
 from pipeline.runtimes.interface import Answers, InferenceRequest
 from pipeline.workflow import verify as module
@@ -16,7 +17,7 @@ from pipeline.workflow.judge import Candidate
 
 _structures: dict[tuple[str, str], Structure] = {}
 _answers: dict[tuple[str, ...], Answers] = {}
-_structure_gate, _ask = module.structure_gate, module.ask
+_structure_gate, _ask = module.structure_gate, goldens.ask
 
 
 def _structure_once(candidate: Candidate, *, log: Path | None = None) -> Structure:
@@ -41,4 +42,4 @@ def _answers_once(request: InferenceRequest, **options: Any) -> Answers:
 def litert_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep LiteRT's real answers between tests; a model or a photo that differs is asked anew."""
     monkeypatch.setattr(module, "structure_gate", _structure_once)
-    monkeypatch.setattr(module, "ask", _answers_once)
+    monkeypatch.setattr(goldens, "ask", _answers_once)
