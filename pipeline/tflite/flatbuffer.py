@@ -84,7 +84,8 @@ def unpack(data: bytes, *, where: str) -> Model:
         model = schema.ModelT.InitFromObj(root)
         problem = next(_problems(model, data), None)
     except (struct.error, IndexError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise _damaged(where, f"a part lies outside the file ({error})") from error
+        size = f"a part lies outside the file, which has {len(data):,} bytes"
+        raise _damaged(where, size) from error
     if problem is not None:
         raise _damaged(where, problem)
     return model
