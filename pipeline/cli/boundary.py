@@ -121,7 +121,12 @@ def _refuse_repeated(command: Any, words: Sequence[str]) -> None:
     rest = list(words)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]
-    given = [word.partition("=")[0] for word in rest]
+    # One that ends the line has no value at all: the parser says so.
+    given = [
+        word.partition("=")[0]
+        for place, word in enumerate(rest, start=1)
+        if "=" in word or place < len(rest)
+    ]
     for option in getattr(command, "params", ()):
         if getattr(option, "multiple", True) or getattr(option, "is_flag", True):
             continue
