@@ -8,11 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 
 from pipeline import __version__
 from pipeline.contract.about import About
-from pipeline.contract.base import Frozen
+from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.calibration import Calibration
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
@@ -101,6 +102,26 @@ class ModelManifest(Manifest):
     width: float = Field(gt=0)
     weights: str
     training: dict[str, Any]
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Return how the model was calibrated, None where it was not.
+
+        Raises:
+            BadInput: the manifest says it in another form.
+        """
+        stated = self.training.get("calibration")
+        if stated is None:
+            return None
+        try:
+            return Calibration.model_validate(stated)
+        except ValidationError as error:
+            raise BadInput(
+                "not the calibration of a model",
+                where="manifest.json: training.calibration",
+                got=first_problem(error),
+                next_step=self.made_by,
+            ) from error
 
 
 class BundleManifest(Manifest):

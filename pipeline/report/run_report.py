@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.contract.calibration import ReliabilityBin
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.trace import Trace
 from pipeline.contract.verdict import Verdict
-from pipeline.metrics import Metrics, ReliabilityBin
+from pipeline.metrics import Metrics
 from pipeline.report.verdict_figures import VerdictFigures, figures_of
 
 HistoryRow = Mapping[str, float | str | None]

@@ -21,6 +21,8 @@ from pipeline.metrics import Truth, measure
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.augment import flip_and_rotate
 from pipeline.training.backbones import backbone
+from pipeline.training.calibrate import calibrate
+from pipeline.training.calibration import Answers
 from pipeline.training.features import cache_features
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import batches, cache_pixels, normalized
@@ -88,20 +90,28 @@ class _Training:
                 self._whole(model)
             case _:
                 assert_never(self.settings.strategy)
-        metrics, predict = {}, predictor(model, self.image)
-        for split in Split:
-            if self.dataset.of(split):
-                report = partial(_report_rows, self.report, f"measure {split}")
-                probabilities = predict(self._pixels(split), report)
-                metrics[split.value] = measure(
-                    self._truth(split), probabilities, self.dataset.labels.names
-                )
+        splits = [split for split in Split if self.dataset.of(split)]
+        scaled = calibrate(model, splits, self._answers) if self.request.calibrate else None
+        answers = {split: self._answers(model, split, "measure") for split in splits}
+        calibration = None if scaled is None else scaled.compared_with(answers)
+        metrics = {
+            split.value: measure(
+                one.truth, one.probabilities, self.dataset.labels.names
+            ).model_copy(
+                update={"calibration": calibration and calibration.splits.get(split.value)}
+            )
+            for split, one in answers.items()
+        }
         write_text_atomic(
             self.out / METRICS_FILE,
             json.dumps({k: m.model_dump(mode="json") for k, m in metrics.items()}, indent=2) + "\n",
         )
         save(model, self.out / KERAS_MODEL_FILE)
-        return TrainAnswer(phases=self._summary(), parameters=int(model.count_params()))
+        return TrainAnswer(
+            phases=self._summary(),
+            parameters=int(model.count_params()),
+            calibration=calibration,
+        )
 
     def _whole(self, model: keras.Model) -> None:
         set_batch_norm_momentum(model, WHOLE_NETWORK_MOMENTUM)
@@ -217,6 +227,11 @@ class _Training:
             self.journal,
             self.report,
         )
+
+    def _answers(self, model: keras.Model, split: Split, task: str) -> Answers:
+        report = partial(_report_rows, self.report, f"{task} {split}")
+        probabilities = predictor(model, self.image)(self._pixels(split), report)
+        return Answers(self._truth(split), probabilities)
 
     def _pixels(self, split: Split) -> Pixels:
         path = self.journal.files.pixels(split)

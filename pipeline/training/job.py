@@ -7,12 +7,13 @@ from pathlib import Path
 from pydantic import Field
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.calibration import Calibration
 from pipeline.training.journal import Epoch
 from pipeline.training.request import TrainRequest
 
 # Raise it when a change of this package changes what the same inputs are trained to: models and
 # unfinished trainings of an earlier revision are then done again.
-REVISION = 1
+REVISION = 2
 # The packages whose version decides it too.
 PACKAGES = ("keras", "numpy", "pillow", "tensorflow")
 
@@ -40,7 +41,11 @@ class PhaseSummary(Frozen):
 
 
 class TrainAnswer(Frozen):
-    """Say how the training went, by phase, and how many weights the model has."""
+    """Say how the training went, by phase, and how many weights the model has.
+
+    `calibration` is None where none was asked for.
+    """
 
     phases: dict[str, PhaseSummary]
     parameters: int = Field(ge=1)
+    calibration: Calibration | None = None

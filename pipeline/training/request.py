@@ -104,7 +104,8 @@ class TrainRequest(Frozen):
     `weights` is "imagenet" (Keras downloads them), "none", or the path of an `.h5` file of the
     backbone without its top. `epochs` counts the longest phase: all of the training, or the
     fine-tuning where the weights are pretrained and the recipe is the default one; there
-    `head_epochs` counts the phase before it.
+    `head_epochs` counts the phase before it. `calibrate` scales the trained model's logits, so that
+    its confidence is its accuracy on the validation split.
     """
 
     image: ImageContract = ImageContract()
@@ -117,6 +118,7 @@ class TrainRequest(Frozen):
     epochs: Count | None = None
     head_epochs: Count | None = None
     learning_rate: float | None = Field(default=None, gt=0.0)
+    calibrate: bool = True
 
     @property
     def weights_file(self) -> Path | None:

@@ -73,6 +73,7 @@ class TrainConfig(Frozen):
     width: Width = 1.0
     batch_size: Count | None = None
     epochs: Count | None = None
+    calibrate: bool = Field(default=True, description="whether to scale by a temperature")
 
     @classmethod
     def of(cls, **options: object) -> Self:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE
+from pipeline.contract.calibration import Calibration
 from pipeline.contract.choices import Split, Step
 from pipeline.contract.dataset import DatasetManifest, Finding, ImageRecord
 from pipeline.contract.decision import Decision
@@ -24,6 +25,7 @@ from pipeline.metrics import measure
 from pipeline.parity.judge import judge_recordings
 from pipeline.parity.thresholds import Thresholds
 from pipeline.report.debug_page import render_debug_page
+from pipeline.training.calibration import Answers, Temperature, calibration, scaled
 from tests.export.samples import ABOUT
 from tests.parity.recordings import answers, recording
 
@@ -116,11 +118,23 @@ def _train(run: RunDir, labels: Labels, truth: list[int]) -> None:
         backbone="mobilenet_v2",
         width=1.0,
         weights="a_file_of_weights_with_a_long_name.weights.h5",
-        training={"settings": {"epochs": 3, "schedule": None}, "parameters": 2_268_232},
+        training={
+            "settings": {"epochs": 3, "schedule": None},
+            "parameters": 2_268_232,
+            "calibration": _calibration(labels, truth).model_dump(mode="json"),
+        },
     ).save(run.model_manifest)
     run.training_state.history.parent.mkdir()
     rows = [f"{'head' if i < 4 else 'tune'},{i},{3 / (i + 1)},{4 / (i + 2)}" for i in range(9)]
     run.training_state.history.write_text("\n".join(["phase,epoch,loss,val_loss", *rows]))
+
+
+def _calibration(labels: Labels, truth: list[int]) -> Calibration:
+    before = Answers(np.array(truth), answers(truth, len(labels.names)))
+    after = Answers(before.truth, scaled(before.probabilities, 0.5))
+    splits = ("validation", "test")
+    sides = (dict.fromkeys(splits, one) for one in (before, after))
+    return calibration(Temperature(0.5, at_limit=True), *sides)
 
 
 def _bundle(
