@@ -38,6 +38,7 @@ def export(
     size_px: tuple[int, int] | None = None,
     io: Io | str | None = None,
     repair: Repair | str | None = None,
+    calibrate: bool = False,
     thresholds: Thresholds = _THRESHOLDS,
     decision: Decision | None = None,
     golden_photos: Sequence[str | PathLike[str]] = (),
@@ -60,6 +61,7 @@ def export(
         size_px: height and width, for a model that takes any.
         io: type of input and output; uint8 for int8, else float32.
         repair: how far int8 is repaired: `none`, `auto` or `max`.
+        calibrate: whether to scale a copy of the model by a temperature fitted on validation.
         thresholds: the limits.
         decision: how a device is to speak of an answer.
         golden_photos: JPEG files to ship as goldens, beside the synthetic ones.
@@ -78,6 +80,7 @@ def export(
     """
     from pipeline.contract.decision import Decision
     from pipeline.contract.recipe import Recipe
+    from pipeline.workflow.calibrate import calibrated_source
     from pipeline.workflow.export import export as export_file
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.source import keras_source
@@ -92,8 +95,11 @@ def export(
     stated = stated_model(labels, critical, normalization, logits, size_px)
     run = RunDir(Path(run_dir))
     with run.lock():
+        source = keras_source(run, path_or_none(model), stated)
+        if calibrate:
+            source = calibrated_source(source, run, report=report)
         job = ExportJob(
-            source=keras_source(run, path_or_none(model), stated),
+            source=source,
             recipe=recipe,
             thresholds=thresholds,
             promised_runtime=min_runtime,

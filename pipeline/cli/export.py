@@ -99,6 +99,14 @@ def export(
             help="Also ship this photo of yours as a golden; by default only synthetic ones are.",
         ),
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Scale a copy of a model of yours by a temperature fitted on the validation "
+            "images, so that its confidence is its accuracy; what `pipeline train` makes is.",
+        ),
+    ] = False,
     unsure_below: Annotated[
         float | None,
         typer.Option(help="Let the app say it is unsure below this probability."),
@@ -151,7 +159,9 @@ def export(
     """
     from pipeline.contract.decision import Decision, parse_thresholds
     from pipeline.contract.run import RunDir
+    from pipeline.errors import BadInput
     from pipeline.tflite.runtime_versions import check_version
+    from pipeline.workflow.calibrate import calibrated_source
     from pipeline.workflow.export import export as export_file
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.report import write_report
@@ -196,12 +206,21 @@ def export(
         )
     # Before any work, which can take minutes.
     check_version(min_runtime)
+    if unlabelled is not None and calibrate:
+        raise BadInput(
+            "--calibrate needs images with labels, and --unlabelled has none",
+            got=f"--calibrate and --unlabelled {unlabelled}",
+            next_step="leave one of them out",
+        )
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
         if unlabelled is not None:
             take_unlabelled(unlabelled, run, model, stated, report=report)
+        source = keras_source(run, model, stated)
+        if calibrate:
+            source = calibrated_source(source, run, report=report)
         job = ExportJob(
-            source=keras_source(run, model, stated),
+            source=source,
             recipe=recipe,
             thresholds=thresholds,
             promised_runtime=min_runtime,

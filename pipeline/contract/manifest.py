@@ -8,11 +8,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from pipeline import __version__
 from pipeline.contract.about import About
-from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.base import Frozen
 from pipeline.contract.calibration import Calibration
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
@@ -105,23 +111,20 @@ class ModelManifest(Manifest):
 
     @property
     def calibration(self) -> Calibration | None:
-        """Return how the model was calibrated, None where it was not.
-
-        Raises:
-            BadInput: the manifest says it in another form.
-        """
+        """Return how the model was calibrated, None where it was not."""
         stated = self.training.get("calibration")
-        if stated is None:
-            return None
-        try:
-            return Calibration.model_validate(stated)
-        except ValidationError as error:
-            raise BadInput(
-                "not the calibration of a model",
-                where="manifest.json: training.calibration",
-                got=first_problem(error),
-                next_step=self.made_by,
-            ) from error
+        return None if stated is None else Calibration.model_validate(stated)
+
+    @field_validator("training")
+    @classmethod
+    def _calibration_is_one(cls, training: dict[str, Any]) -> dict[str, Any]:
+        if (stated := training.get("calibration")) is not None:
+            Calibration.model_validate(stated)
+        return training
+
+
+# Of a bundle's manifest, left out where they are None.
+_LATER_FIELDS = ("calibration",)
 
 
 class BundleManifest(Manifest):
@@ -135,7 +138,8 @@ class BundleManifest(Manifest):
     the Keras model itself takes, which `image` need not repeat, and `logits` says that it answers
     logits: so its model can be asked again. `reference` says whether the bundle carries what its
     Keras model answered to the validation split; None in the manifests of earlier releases, whose
-    bundles do not.
+    bundles do not. `calibration` says how the Keras model's probabilities were calibrated, None
+    where they were not.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
@@ -158,6 +162,13 @@ class BundleManifest(Manifest):
     logits: bool = False
     reference: Literal["included", "left_out"] | None = None
     license: str = "unknown"
+    calibration: Calibration | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_earlier_releases_wrote_it(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # The verdict of a bundle pins its manifest's digest: one without these has none of them.
+        value: dict[str, Any] = write(self)
+        return {k: v for k, v in value.items() if v is not None or k not in _LATER_FIELDS}
 
 
 def package_versions(*names: str) -> dict[str, str]:

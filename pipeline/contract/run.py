@@ -119,6 +119,11 @@ class RunDir:
         return self.root / "export-cache"
 
     @property
+    def calibrated(self) -> Path:
+        """Return the folder of calibrated copies of Keras models, named by what decides them."""
+        return self.root / "calibrated"
+
+    @property
     def logs(self) -> Path:
         """Return the folder of child process logs."""
         return self.root / "logs"

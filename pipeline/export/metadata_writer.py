@@ -50,6 +50,7 @@ def about_classifier(
     model_version: str | None = None,
     author: str = "",
     license: str = "unknown",
+    temperature: float | None = None,
 ) -> About:
     """Describe an exported classifier in words.
 
@@ -61,13 +62,15 @@ def about_classifier(
         model_version: the model's own version.
         author: who made the model; empty where nobody is named.
         license: of the model.
+        temperature: by which its logits were scaled; None where they were not.
     """
+    scaled = "" if temperature is None else f" (calibrated, temperature {temperature:.4g})"
     return About(
         name=f"Image classifier of {len(labels)} classes",
         description=(
             f"Takes an RGB image of {image.width_px}x{image.height_px} pixels, whole frame, "
-            f"resized bilinearly; answers the probability of each of {len(labels)} classes. "
-            f"Recipe {recipe.name}. Exported with pipeline {__version__}. {NOTICE}"
+            f"resized bilinearly; answers the probability of each of {len(labels)} classes"
+            f"{scaled}. Recipe {recipe.name}. Exported with pipeline {__version__}. {NOTICE}"
         ),
         version=model_version or model_sha256[:_MODEL_VERSION_DIGITS],
         author=author,

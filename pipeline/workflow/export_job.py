@@ -53,11 +53,13 @@ class ExportJob:
                 model_version=self.model_version,
                 author=self.author,
                 license=source.license,
+                temperature=None if source.calibration is None else source.calibration.temperature,
             ),
             license=source.license,
             promised_runtime=self.promised_runtime,
             decision=self.decision,
             reference="included" if self.reference else "left_out",
+            calibration=source.calibration,
         )
 
     def inputs(self, photos: Sequence[GoldenPhoto]) -> dict[str, str]:

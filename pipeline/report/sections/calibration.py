@@ -36,7 +36,11 @@ def context(report: RunReport) -> dict[str, Any] | None:
 
 
 def _calibration(report: RunReport) -> Calibration | None:
-    return None if report.model is None else report.model.calibration
+    """Return how the page's model was calibrated, as its manifest or that of a bundle says."""
+    if report.model is not None and report.model.calibration is not None:
+        return report.model.calibration
+    of_bundles = (one.manifest.calibration for one in report.bundles if one.manifest is not None)
+    return next((one for one in of_bundles if one is not None), None)
 
 
 def _side(figures: CalibrationFigures) -> run_report.Calibration:
