@@ -15,6 +15,7 @@ from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 
 if TYPE_CHECKING:
+    from pipeline.contract.chosen import DecisionAsked
     from pipeline.contract.decision import Decision
     from pipeline.contract.manifest import BundleManifest
     from pipeline.contract.normalization import Normalization
@@ -41,6 +42,7 @@ def export(
     calibrate: bool = False,
     thresholds: Thresholds = _THRESHOLDS,
     decision: Decision | None = None,
+    asked: DecisionAsked | None = None,
     golden_photos: Sequence[str | PathLike[str]] = (),
     min_runtime: str = DEFAULT_RUNTIME,
     model_version: str | None = None,
@@ -64,6 +66,7 @@ def export(
         calibrate: whether to scale a copy of the model by a temperature fitted on validation.
         thresholds: the limits.
         decision: how a device is to speak of an answer.
+        asked: what else of the decision is to be chosen on the validation images.
         golden_photos: JPEG files to ship as goldens, beside the synthetic ones.
         min_runtime: the oldest TFLite runtime that must load the file.
         model_version: the model's own; from its hash where None.
@@ -78,6 +81,7 @@ def export(
         PipelineError: the model, the dataset, an image or a value is refused, or a tool could not
             run. A file that fails its gate raises nothing: it is kept aside.
     """
+    from pipeline.contract.chosen import DecisionAsked
     from pipeline.contract.decision import Decision
     from pipeline.contract.recipe import Recipe
     from pipeline.workflow.calibrate import calibrated_source
@@ -104,6 +108,7 @@ def export(
             thresholds=thresholds,
             promised_runtime=min_runtime,
             decision=Decision() if decision is None else decision,
+            asked=DecisionAsked() if asked is None else asked,
             golden_photos=tuple(Path(photo) for photo in golden_photos),
             model_version=model_version,
             author=author,

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.decided import (
+    CalibrateOption,
+    SensitivityOption,
+    UnsureCoverageOption,
+    UnsureRiskOption,
+    asked_of,
+)
 from pipeline.cli.limits import (
     AcceptFragileOption,
     AcceptWeakOption,
@@ -99,14 +106,7 @@ def export(
             help="Also ship this photo of yours as a golden; by default only synthetic ones are.",
         ),
     ] = None,
-    calibrate: Annotated[
-        bool,
-        typer.Option(
-            "--calibrate",
-            help="Scale a copy of a model of yours by a temperature fitted on the validation "
-            "images, so that its confidence is its accuracy; what `pipeline train` makes is.",
-        ),
-    ] = False,
+    calibrate: CalibrateOption = False,
     unsure_below: Annotated[
         float | None,
         typer.Option(help="Let the app say it is unsure below this probability."),
@@ -117,6 +117,9 @@ def export(
             metavar="LABEL=P", help="Let the app name LABEL from this probability on; repeatable."
         ),
     ] = None,
+    sensitivity: SensitivityOption = None,
+    unsure_risk: UnsureRiskOption = None,
+    unsure_coverage: UnsureCoverageOption = None,
     no_reference: Annotated[
         bool,
         typer.Option(
@@ -159,7 +162,6 @@ def export(
     """
     from pipeline.contract.decision import Decision, parse_thresholds
     from pipeline.contract.run import RunDir
-    from pipeline.errors import BadInput
     from pipeline.tflite.runtime_versions import check_version
     from pipeline.workflow.calibrate import calibrated_source
     from pipeline.workflow.export import export as export_file
@@ -194,6 +196,14 @@ def export(
             accept_fragile=accept_fragile,
         )
         decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
+        asked = asked_of(
+            decision,
+            sensitivity=sensitivity,
+            unsure_risk=unsure_risk,
+            unsure_coverage=unsure_coverage,
+            calibrate=calibrate,
+            unlabelled=unlabelled,
+        )
         stated = stated_model(
             labels=labels,
             critical=critical,
@@ -206,12 +216,6 @@ def export(
         )
     # Before any work, which can take minutes.
     check_version(min_runtime)
-    if unlabelled is not None and calibrate:
-        raise BadInput(
-            "--calibrate needs images with labels, and --unlabelled has none",
-            got=f"--calibrate and --unlabelled {unlabelled}",
-            next_step="leave one of them out",
-        )
     run = RunDir(run_dir)
     with run.lock(), output.progress() as report:
         if unlabelled is not None:
@@ -225,6 +229,7 @@ def export(
             thresholds=thresholds,
             promised_runtime=min_runtime,
             decision=decision,
+            asked=asked,
             golden_photos=tuple(golden or ()),
             model_version=model_version,
             author=author,

@@ -20,6 +20,7 @@ from pipeline import __version__
 from pipeline.contract.about import About
 from pipeline.contract.base import Frozen
 from pipeline.contract.calibration import Calibration
+from pipeline.contract.chosen import ChosenDecision
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
@@ -124,7 +125,7 @@ class ModelManifest(Manifest):
 
 
 # Of a bundle's manifest, left out where they are None.
-_LATER_FIELDS = ("calibration",)
+_LATER_FIELDS = ("calibration", "chosen")
 
 
 class BundleManifest(Manifest):
@@ -139,7 +140,7 @@ class BundleManifest(Manifest):
     logits: so its model can be asked again. `reference` says whether the bundle carries what its
     Keras model answered to the validation split; None in the manifests of earlier releases, whose
     bundles do not. `calibration` says how the Keras model's probabilities were calibrated, None
-    where they were not.
+    where they were not, and `chosen` what the decision was chosen for, None where it was stated.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
@@ -163,6 +164,7 @@ class BundleManifest(Manifest):
     reference: Literal["included", "left_out"] | None = None
     license: str = "unknown"
     calibration: Calibration | None = None
+    chosen: ChosenDecision | None = None
 
     @model_serializer(mode="wrap")
     def _as_earlier_releases_wrote_it(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Literal
 from pipeline.contract.about import About
 from pipeline.contract.bundle import LABELS_FILE, MODEL_FILE, RECIPE_FILE
 from pipeline.contract.calibration import Calibration
+from pipeline.contract.chosen import ChosenDecision
 from pipeline.contract.decision import Decision
 from pipeline.contract.files import write_text_atomic
 from pipeline.contract.manifest import BundleManifest, FileEntry, package_versions
@@ -36,7 +37,7 @@ class BuildRequest:
 
     `promised_runtime` is the oldest TFLite runtime that must load the file, as `2.16.0`.
     `reference` says whether the Keras model's answers are to be in the bundle, `calibration` how
-    that model was calibrated.
+    that model was calibrated, `chosen` what the decision was chosen for.
     """
 
     conversion: Conversion
@@ -46,6 +47,7 @@ class BuildRequest:
     decision: Decision = field(default_factory=Decision)
     reference: Literal["included", "left_out"] = "included"
     calibration: Calibration | None = None
+    chosen: ChosenDecision | None = None
 
 
 @dataclass(frozen=True)
@@ -125,5 +127,6 @@ def build(
         reference=request.reference,
         license=request.license,
         calibration=request.calibration,
+        chosen=request.chosen,
     )
     return BuiltBundle(folder=staging, manifest=manifest, inspection=found)

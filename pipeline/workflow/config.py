@@ -113,6 +113,9 @@ class ExportConfig(Frozen):
     min_runtime: RuntimeVersion = DEFAULT_RUNTIME
     unsure_below: Probability | None = None
     thresholds: dict[str, Probability] = Field(default_factory=dict)
+    sensitivity: dict[str, Probability] = Field(default_factory=dict)
+    unsure_risk: Probability | None = None
+    unsure_coverage: Probability | None = None
     reference: bool = Field(default=True, description="whether bundles carry Keras's answers")
 
     @model_validator(mode="after")

@@ -8,9 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.contract.base import first_problem
+from pipeline.contract.chosen import DecisionAsked
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.decision import Decision
-from pipeline.contract.labels import ISIC_2019
+from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
@@ -64,14 +65,15 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
     """
     run = RunDir(Path(config.run_dir))
     stages = _stages(config)
+    stages.asked.check(stages.decision)
     if config.data.source is None:
-        stages.decision.check_labels(ISIC_2019)
+        _check_labels(stages, ISIC_2019)
     # Before the images are read, which can take minutes.
     check_request(stages.train)
     with run.lock():
         dataset = _prepare(config, run, report)
         # Before the training, which can take hours.
-        stages.decision.check_labels(dataset.labels)
+        _check_labels(stages, dataset.labels)
         model = train(stages.train, run, report=report)
         source = keras_source(run, None)
         exports = tuple(
@@ -82,6 +84,7 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
                     thresholds=stages.thresholds,
                     promised_runtime=config.export.min_runtime,
                     decision=stages.decision,
+                    asked=stages.asked,
                     reference=config.export.reference,
                 ),
                 run,
@@ -100,6 +103,12 @@ class _Stages:
     recipes: tuple[Recipe, ...]
     thresholds: Thresholds
     decision: Decision
+    asked: DecisionAsked
+
+
+def _check_labels(stages: _Stages, labels: Labels) -> None:
+    stages.decision.check_labels(labels)
+    stages.asked.check_labels(labels)
 
 
 def _stages(config: RunConfig) -> _Stages:
@@ -112,6 +121,11 @@ def _stages(config: RunConfig) -> _Stages:
             recipes=export.recipes(config.seed),
             thresholds=config.parity.thresholds(),
             decision=Decision(unsure_below=export.unsure_below, thresholds=export.thresholds),
+            asked=DecisionAsked(
+                sensitivity=export.sensitivity,
+                unsure_risk=export.unsure_risk,
+                unsure_coverage=export.unsure_coverage,
+            ),
         )
     except ValidationError as error:
         raise BadInput(
