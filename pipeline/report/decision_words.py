@@ -60,6 +60,8 @@ def _threshold(one: ChosenThreshold) -> str:
     said = f"at least {one.asked:g} asked; {_reached(one.reached)}"
     if one.file is not None:
         said += f"; the file: {_reached(one.file)}"
+        if one.file.sensitivity.value < one.asked:
+            said += ", less than asked, as its rounding moves answers across the threshold"
     if not one.is_promised:
         said += f"; {positives} images of it are too few to promise that"
     return said

@@ -11,6 +11,7 @@ from PIL import Image
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE
 from pipeline.contract.calibration import Calibration
 from pipeline.contract.choices import Split, Step
+from pipeline.contract.chosen import DecisionAsked
 from pipeline.contract.dataset import DatasetManifest, Finding, ImageRecord
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
@@ -22,6 +23,7 @@ from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.search import SearchRecord, Trial
 from pipeline.metrics import measure
+from pipeline.parity.choosing import choose
 from pipeline.parity.judge import judge_recordings
 from pipeline.parity.thresholds import Thresholds
 from pipeline.report.debug_page import render_debug_page
@@ -161,6 +163,8 @@ def _bundle(
     for one in (reference, candidate):
         run.recordings.mkdir(exist_ok=True)
         one.save(run.recordings / f"{one.facts.runtime}-{one.facts.digest()[:16]}.json")
+    asked = DecisionAsked(sensitivity={dataset.labels.names[0]: 0.9})
+    chosen = choose(np.array(truth), answers(truth, classes), dataset.labels.names, asked)
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(f"a model of {folder.name}".encode() * 1000)
     tensor = TensorInfo(name="image", shape=(1, 256, 256, 3), dtype="uint8", scale=0.0078)
@@ -180,7 +184,8 @@ def _bundle(
         promised_runtime="2.16.0",
         representative_sha256=("0" * 64,) * 200,
         search=_search(dataset.labels) if recipe.quantize is Quantize.int8 else SearchRecord(),
-        decision=Decision(unsure_below=0.5, thresholds={dataset.labels.names[0]: 0.3}),
+        decision=chosen.applied_to(Decision(unsure_below=0.5)),
+        chosen=chosen,
     ).save(folder / MANIFEST_FILE)
     verdict = judge_recordings(reference, candidate, Thresholds(), critical=dataset.labels.critical)
     verdict.save(folder / VERDICT_FILE)
