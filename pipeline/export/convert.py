@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -16,6 +17,7 @@ from pydantic import Field
 
 from pipeline.classifier.open import open_classifier
 from pipeline.classifier.spec import ClassifierSpec
+from pipeline.classifier.threads import set_threads
 from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
@@ -64,6 +66,9 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
         BadInput: the model is refused, or changed since it was listed.
         EnvironmentProblem: the converter failed.
     """
+    # In a shared process the model answers too, on one thread. One that has computed keeps its own.
+    with suppress(RuntimeError):
+        set_threads(1)
     spec = request.classifier
     steps = _Steps(report, total=4)
     steps.begin("load the model")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, assert_never
 
-from pipeline.child import ask_child
+from pipeline.child import LITERT, TENSORFLOW, ask_child
 from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.choices import Repair
 from pipeline.contract.dataset import DatasetManifest, ImageRecord
@@ -232,6 +232,7 @@ def _convert(
             ConvertAnswer,
             report=report,
             log=run.log(f"convert-{recipe.name}"),
+            process=TENSORFLOW,
         )
         unfinished.replace(cached)
         seal(cached)
@@ -262,6 +263,7 @@ def _quantized(
             QuantizeAnswer,
             report=report,
             log=run.log(f"quantize-{request.recipe.name}"),
+            process=LITERT,
         )
         # The answer first: a file in the cache has one.
         answer.save(answer_file)
