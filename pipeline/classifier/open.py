@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pipeline.classifier.facts import ModelFacts, ModelKind
 from pipeline.classifier.inspect import inspect_model
 from pipeline.classifier.load import load_keras_model
+from pipeline.classifier.made_up import made_up_images
 from pipeline.classifier.requirements import (
     Adaptation,
     OutputChange,
@@ -123,7 +124,7 @@ def _opened(spec: ClassifierSpec) -> Classifier:
     size = image_size(facts, (spec.image.height_px, spec.image.width_px), where)
     change = output_change(facts, classes=spec.classes, logits=spec.logits, where=where)
     model, batch = _open(spec, facts, size)
-    pixels = _made_up_images(size)
+    pixels = made_up_images(size)
     values = keras_input(pixels, spec.normalization)
     if facts.outputs is None:
         facts, change = _learn_outputs(model, facts, spec, values[:1])
@@ -239,20 +240,6 @@ def _changed(model: Callable[[Any], Any], change: OutputChange) -> Callable[[Any
                 assert_never(change)
 
     return changed
-
-
-def _made_up_images(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Return uint8 (8, height, width, 3): noise, flat colours and gradients."""
-    random = np.random.default_rng(0)
-    height, width = size
-    images = random.integers(0, 256, (8, height, width, 3), dtype=np.uint8)
-    images[2] = 0
-    images[3] = 255
-    images[4] = (200, 30, 30)
-    images[5] = (30, 90, 200)
-    images[6] = np.linspace(0, 255, width).astype(np.uint8)[None, :, None]
-    images[7] = np.linspace(255, 0, height).astype(np.uint8)[:, None, None]
-    return images
 
 
 def _refuse_probabilities(
