@@ -26,7 +26,7 @@ from pipeline.training.checks import check_request
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
-from pipeline.workflow.export import export
+from pipeline.workflow.export import export_all
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported
 from pipeline.workflow.report import ReportResult, write_report
@@ -87,22 +87,15 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
         # Before the training, which can take hours.
         stages.decision.check_labels(dataset.labels)
         model = train(stages.train, run, report=report)
-        source = keras_source(run, None)
-        exports = tuple(
-            export(
-                ExportJob(
-                    source=source,
-                    recipe=recipe,
-                    thresholds=stages.thresholds,
-                    promised_runtime=config.export.min_runtime,
-                    decision=stages.decision,
-                    reference=config.export.reference,
-                ),
-                run,
-                report=report,
-            )
-            for recipe in stages.recipes
+        job = ExportJob(
+            source=keras_source(run, None),
+            recipe=stages.recipes[0],
+            thresholds=stages.thresholds,
+            promised_runtime=config.export.min_runtime,
+            decision=stages.decision,
+            reference=config.export.reference,
         )
+        exports = export_all(job.for_recipes(stages.recipes), run, report=report)
         return RunResult(dataset, model, exports, write_report(run, images=images))
 
 
