@@ -116,6 +116,6 @@ def test_an_accepted_fragile_bundle_is_proven_until_its_noise_is_edited(
     edited(published, steadier)
     refused_by = verify(published).refused_by
     assert refused_by is not None
-    assert refused_by.outcome is Outcome.failed
+    assert (refused_by.name, refused_by.outcome) == ("noise_agrees", Outcome.failed)
     refused = call("verify", published)
     assert refused.code == 1, refused.said
