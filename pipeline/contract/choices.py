@@ -78,8 +78,8 @@ class Step(StrEnum):
     bias_correction = "bias-correction", "sequential bias correction"
     rounding = "rounding", "adaptive rounding", "bias-correction"
     equalization = "equalization", "cross-layer equalization"
-    dither = "dither", "dither copies of the first convolution", "ranges"
     logits = "logits", "centred logits, rounded by the probabilities", "ranges"
+    dither = "dither", "dither copies of the first convolution", "ranges"
     float16_prefix = "float16-prefix", "first blocks in float16"
     mixed_precision = "mixed-precision", "mixed precision"
 

@@ -16,7 +16,6 @@ from pipeline.export.int8.builder import Int8Builder
 from pipeline.export.int8.latency import Latencies, latencies
 from pipeline.export.int8.measure import RepairSet, labelled_figures, measure
 from pipeline.export.int8.sensitivity import by_sensitivity
-from pipeline.export.int8.steps.interface import RepairStep
 from pipeline.export.int8.steps.registry import STEPS
 from pipeline.progress import Report
 from pipeline.tflite.flatbuffer import Model
@@ -80,7 +79,7 @@ def search(
     if not session.met:
         stopped = _with_first_blocks(session, base, repair)
         if not session.met and repair is Repair.max:
-            _with_sensitive_layers(session, _corrected(session, base, repair))
+            _with_sensitive_layers(session, _corrected(session, base))
     chosen = session.timed(_chosen(session.tried))
     balanced, recall = labelled_figures(repair_set.reference, repair_set)
     record = SearchRecord(
@@ -181,7 +180,7 @@ def _in_8_bits(session: _Session, repair: Repair) -> _Tried:
     """Try the steps that keep everything in 8 bits; return the file of those that were kept."""
     kept, waiting = session.run(()), tuple[Step, ...]()
     for name, step in STEPS.items():
-        if name.keeps_floats or not _tried_by(repair, step, session):
+        if name.keeps_floats or not step.applies(session.builder.float_model):
             continue
         if not {*step.needs} <= {*kept.trial.steps, *waiting}:
             continue
@@ -196,15 +195,10 @@ def _in_8_bits(session: _Session, repair: Repair) -> _Tried:
     return kept
 
 
-def _tried_by(repair: Repair, step: RepairStep, session: _Session) -> bool:
-    asked = repair is Repair.max or not step.max_only
-    return asked and step.applies(session.builder.float_model)
-
-
 def _with_first_blocks(session: _Session, base: _Tried, repair: Repair) -> Stop:
     """Leave more and more of the first blocks in floats; return why no more of them."""
     last = base
-    for steps, layers in _prefixes(session, _corrected(session, base, repair)):
+    for steps, layers in _prefixes(session, _corrected(session, base)):
         found = session.timed(session.run(steps, layers))
         if (found.trial.latency_of_float16 or 0.0) > MAX_LATENCY_OF_FLOAT16:
             session.ruled_out(found)
@@ -246,12 +240,12 @@ def _with_sensitive_layers(session: _Session, corrected: tuple[Step, ...]) -> No
                 return
 
 
-def _corrected(session: _Session, base: _Tried, repair: Repair) -> tuple[Step, ...]:
+def _corrected(session: _Session, base: _Tried) -> tuple[Step, ...]:
     """Return the steps of a file, with those without which floats in it would be wasted."""
     needed = {
         name
         for name, step in STEPS.items()
-        if step.with_floats and _tried_by(repair, step, session)
+        if step.with_floats and step.applies(session.builder.float_model)
     }
     # In floats the first convolution is not rounded, and copies of it do nothing.
     kept = needed | {*base.trial.steps} - {Step.dither}

@@ -179,7 +179,7 @@ def test_copies_of_channels_are_worth_a_twentieth_and_nothing_before_floats(
 
 
 @pytest.mark.parametrize("difference", [0.09, 0.11])
-def test_only_max_centres_the_logits_and_always_before_floats(
+def test_the_logits_are_centred_where_it_gains_and_always_before_floats(
     difference: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     centred = (*ROUNDING, Step.logits)
@@ -192,8 +192,17 @@ def test_only_max_centres_the_logits_and_always_before_floats(
         (*centred, Step.float16_prefix),
         (*centred, Step.mixed_precision),
     }
-    run(monkeypatch, script := Script({(BIAS, 0): 0.2, (ROUNDING, 0): 0.1}), softmax=True)
-    assert not any(Step.logits in steps for steps, _ in script.tried)
+
+
+def test_auto_centres_the_logits_before_it_copies_channels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    centred = (*ROUNDING, Step.logits)
+    script = Script({(BIAS, 0): 0.2, (ROUNDING, 0): 0.1, (centred, 0): 0.01})
+    found = run(monkeypatch, script, softmax=True, dithers=True)
+    # What costs no latency comes first.
+    assert not any(Step.dither in steps for steps, _ in script.tried)
+    assert found.steps == centred
 
 
 def test_nothing_stays_in_floats_if_one_file_meets_the_target(

@@ -83,9 +83,8 @@ class RepairStep:
     trial after another, and float16_block_counts: up to which of the places where a block ends;
     both empty for a step that keeps everything in 8 bits. alone: whether a search tries it without
     the next one. applies: whether a float model has what the step changes.
-    min_gain: by what share of the error it must lower it to be kept. max_only: whether a search
-    tries it only where everything is to be tried. with_floats: whether a file with layers in floats
-    has it, whatever it gains in 8 bits alone.
+    min_gain: by what share of the error it must lower it to be kept. with_floats: whether a file
+    with layers in floats has it, whatever it gains in 8 bits alone.
     """
 
     name: Step
@@ -96,7 +95,6 @@ class RepairStep:
     alone: bool = True
     applies: Callable[[Model], bool] = lambda _: True
     min_gain: float = 0.0
-    max_only: bool = False
     with_floats: bool = False
 
     @property

@@ -146,7 +146,6 @@ STEP = RepairStep(
     source="Wu et al. 2020, Integer Quantization for Deep Learning Inference, arXiv 2004.09602",
     apply=_apply,
     applies=applies,
-    max_only=True,
     # Where less is rounded before them, the rounding of the logits is more of what is left.
     with_floats=True,
 )
