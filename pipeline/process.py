@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,15 +141,18 @@ def run_process(
     try:
         return process.wait(timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise EnvironmentProblem(
-            f"{name} took longer than {timeout_s:g} s", where=str(log.path)
-        ) from error
+        raise took_too_long(name, error.timeout, log) from error
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
         # A grandchild may hold the pipe open.
         reader.join(timeout=_READER_END_S)
+
+
+def took_too_long(name: str, timeout_s: float, log: Log) -> EnvironmentProblem:
+    """Return the error of a program that was ended after so many seconds."""
+    return EnvironmentProblem(f"{name} took longer than {timeout_s:g} s", where=str(log.path))
 
 
 def check_ended_well(name: str, code: int, log: Log) -> None:
@@ -204,19 +207,27 @@ def read_answer(name: str, value: Any, form: type[A], log: Log) -> A:
 
 
 def _pump(stream: IO[bytes], log: Log, read_event: ReadEvent, report: Report) -> None:
+    # Reads to the end whatever happens: a program whose pipe nobody empties would stand still.
+    with stream:
+        show_lines(stream, log, read_event, report)
+
+
+def show_lines(
+    lines: Iterable[bytes], log: Log, read_event: ReadEvent, report: Report = silent
+) -> None:
+    """Show each line that is progress; the others go to the log, as does a failure to show."""
+
     def failed(error: Exception) -> None:
         log.keep = True
         text = "".join(traceback.format_exception(error))
         log.add(f"progress is no longer shown, since showing it failed:\n{text}")
 
     show = silenced_by_failure(report, failed)
-    # Reads to the end whatever happens: a program whose pipe nobody empties would stand still.
-    with stream:
-        for raw in stream:
-            line = raw.decode("utf-8", errors="replace")
-            try:
-                event = read_event(line)
-            except (ValueError, KeyError, TypeError):
-                log.add(line)
-            else:
-                show(event)
+    for raw in lines:
+        line = raw.decode("utf-8", errors="replace")
+        try:
+            event = read_event(line)
+        except (ValueError, KeyError, TypeError):
+            log.add(line)
+        else:
+            show(event)

@@ -28,7 +28,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("imaging", "tflite", "metrics", "signing"),
     # contract raises errors; child hashes requests and carries errors and progress.
     ("child",),
-    ("process",),
+    ("worker",),
+    ("process", "child_process"),
     ("contract",),
     ("errors", "progress", "__init__"),
 )
@@ -213,7 +214,7 @@ def _run(code: str) -> None:
 
 # Its own request, answer and log; a style sheet of the package; records of installed packages.
 _READ_OWN_FILES = {
-    "pipeline/child.py",
+    "pipeline/child_process.py",
     "pipeline/export/packages.py",
     "pipeline/process.py",
     "pipeline/report/page.py",

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
-from pipeline.api.arguments import arguments_checked, path_or_none, run_or_scratch, stated_model
+from pipeline.api.arguments import (
+    arguments_checked,
+    path_or_none,
+    run_or_scratch,
+    stated_model,
+)
 from pipeline.contract.bundle import load_bundle as _load_bundle
-from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
+from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair
 from pipeline.contract.run import RunDir
 from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
@@ -27,8 +32,54 @@ DEFAULT_RUN_DIR = "artifacts/run"
 _THRESHOLDS = Thresholds()
 
 
+@overload
 def export(
     quantize: Quantize | str,
+    *,
+    model: str | PathLike[str] | None = ...,
+    run_dir: str | PathLike[str] = ...,
+    labels: Sequence[str] | None = ...,
+    critical: Sequence[str] | None = ...,
+    normalization: Normalization | str | None = ...,
+    logits: bool = ...,
+    size_px: tuple[int, int] | None = ...,
+    io: Io | str | None = ...,
+    repair: Repair | str | None = ...,
+    thresholds: Thresholds = ...,
+    decision: Decision | None = ...,
+    golden_photos: Sequence[str | PathLike[str]] = ...,
+    min_runtime: str = ...,
+    model_version: str | None = ...,
+    author: str = ...,
+    report: Report = ...,
+) -> Exported: ...
+
+
+@overload
+def export(
+    quantize: list[Quantize | str] | tuple[Quantize | str, ...],
+    *,
+    model: str | PathLike[str] | None = ...,
+    run_dir: str | PathLike[str] = ...,
+    labels: Sequence[str] | None = ...,
+    critical: Sequence[str] | None = ...,
+    normalization: Normalization | str | None = ...,
+    logits: bool = ...,
+    size_px: tuple[int, int] | None = ...,
+    io: Io | str | None = ...,
+    repair: Repair | str | None = ...,
+    thresholds: Thresholds = ...,
+    decision: Decision | None = ...,
+    golden_photos: Sequence[str | PathLike[str]] = ...,
+    min_runtime: str = ...,
+    model_version: str | None = ...,
+    author: str = ...,
+    report: Report = ...,
+) -> tuple[Exported, ...]: ...
+
+
+def export(
+    quantize: Quantize | str | list[Quantize | str] | tuple[Quantize | str, ...],
     *,
     model: str | PathLike[str] | None = None,
     run_dir: str | PathLike[str] = DEFAULT_RUN_DIR,
@@ -48,11 +99,12 @@ def export(
     model_version: str | None = None,
     author: str = "",
     report: Report = silent,
-) -> Exported:
+) -> Exported | tuple[Exported, ...]:
     """Convert, describe and prove; publish only if proven.
 
     Args:
-        quantize: `float32`, `float16`, `dynamic` or `int8`.
+        quantize: `float32`, `float16`, `dynamic` or `int8`; or a list of several, which are made
+            at one start of TensorFlow. `io` and `repair` then go to int8.
         model: a `.keras` or `.h5` file or a SavedModel folder; the run's own where None.
         run_dir: holds the prepared dataset; takes bundles, recordings and logs.
         labels: in the order of the model's outputs; the dataset's where None.
@@ -75,7 +127,7 @@ def export(
 
     Returns:
         What became of it: `published`, `folder`, `verdict`, `manifest`; `refusal()` is why it was
-        not published, or None.
+        not published, or None. One for each of a list, in its order.
 
     Raises:
         PipelineError: the model, the dataset, an image or a value is refused, or a tool could not
@@ -83,18 +135,21 @@ def export(
     """
     from pipeline.contract.chosen import DecisionAsked
     from pipeline.contract.decision import Decision
-    from pipeline.contract.recipe import Recipe
+    from pipeline.contract.recipe import recipes_of
     from pipeline.workflow.calibrate import calibrated_source
-    from pipeline.workflow.export import export as export_file
+    from pipeline.workflow.export import export_all
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.source import keras_source
 
     with arguments_checked():
-        kind = Quantize(quantize)
-        recipe = Recipe(
-            quantize=kind,
-            io=default_io(kind) if io is None else Io(io),
-            repair=Repair.auto if repair is None else Repair(repair),
+        named = [quantize] if isinstance(quantize, str) else quantize
+        kinds = tuple(Quantize(one) for one in named)
+        if len(set(kinds)) < len(kinds) or not kinds:
+            raise ValueError("quantize names none, or one twice")
+        recipes = recipes_of(
+            kinds,
+            io=None if io is None else Io(io),
+            repair=None if repair is None else Repair(repair),
         )
     stated = stated_model(labels, critical, normalization, logits, size_px)
     run = RunDir(Path(run_dir))
@@ -104,7 +159,7 @@ def export(
             source = calibrated_source(source, run, report=report)
         job = ExportJob(
             source=source,
-            recipe=recipe,
+            recipe=recipes[0],
             thresholds=thresholds,
             promised_runtime=min_runtime,
             decision=Decision() if decision is None else decision,
@@ -113,7 +168,8 @@ def export(
             model_version=model_version,
             author=author,
         )
-        return export_file(job, run, report=report)
+        exported = export_all(job.for_recipes(recipes), run, report=report)
+    return exported[0] if isinstance(quantize, str) else exported
 
 
 def parity(

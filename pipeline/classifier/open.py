@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, assert_never
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from pipeline.classifier.facts import ModelFacts, ModelKind
 from pipeline.classifier.inspect import inspect_model
 from pipeline.classifier.load import load_keras_model
+from pipeline.classifier.made_up import made_up_images
 from pipeline.classifier.requirements import (
     Adaptation,
     OutputChange,
@@ -51,6 +53,8 @@ class Classifier:
         self.adaptations = adapted
         self._function = function
         self._batch = batch
+        self._size = size
+        self._concrete: dict[tuple[int, int, int, int], Any] = {}
         signature = [tf.TensorSpec((batch, *size, 3), tf.float32, name=_INPUT_NAME)]
         self._compiled = tf.function(function, input_signature=signature, autograph=False)
 
@@ -62,8 +66,11 @@ class Classifier:
         """
         import tensorflow as tf
 
-        spec = tf.TensorSpec(shape, tf.float32, name=_INPUT_NAME)
-        return tf.function(self._function, autograph=False).get_concrete_function(spec)
+        if shape not in self._concrete:
+            spec = tf.TensorSpec(shape, tf.float32, name=_INPUT_NAME)
+            function = tf.function(self._function, autograph=False)
+            self._concrete[shape] = function.get_concrete_function(spec)
+        return self._concrete[shape]
 
     def predict(self, values: Float32) -> Float32:
         """Return probabilities, float32 (n, classes), rows summing to 1.
@@ -73,32 +80,51 @@ class Classifier:
         """
         return self._ask(self._compiled, values)
 
-    def predict_untraced(self, values: Float32) -> Float32:
-        """Return what `predict` returns, operation by operation: sooner, for a single call."""
-        return self._ask(self._function, values)
+    def predict_singly(self, values: Float32) -> Float32:
+        """Return what the converted function answers to one image after another."""
+        import tensorflow as tf
+
+        function = self.concrete_function((1, *self._size, 3))
+        return _in_parts(lambda part: function(tf.constant(part)), values, 1)
 
     def _ask(self, function: Callable[[Any], Any], values: Float32) -> Float32:
-        if self._batch is None:
-            return np.asarray(function(values), np.float32)
-        rows = [np.asarray(function(values[i : i + 1])) for i in range(len(values))]
-        return np.concatenate(rows).astype(np.float32)
+        together = len(values) if self._batch is None else 1
+        return _in_parts(function, values, together)
+
+
+def _in_parts(function: Callable[[Any], Any], values: Float32, together: int) -> Float32:
+    parts = [values[i : i + together] for i in range(0, len(values), together)]
+    return np.concatenate([np.asarray(function(part), np.float32) for part in parts])
+
+
+# By what decides it but its place.
+_LAST: dict[str, Classifier] = {}
 
 
 def open_classifier(spec: ClassifierSpec) -> Classifier:
-    """Open a model, adapt it and try it on a few made-up images.
+    """Open a model, adapt it and try it on a few made-up images; the last one is kept open.
 
     Raises:
         BadInput: the file changed, is refused or cannot be loaded; it does not take such images;
             it does not answer probabilities of so many classes; its answers are not finite, are
             not repeatable or do not depend on the image.
     """
-    where = str(spec.path)
     unchanged_sha256(spec.path, spec.sha256)
+    # A process that converts and answers may be told of one model by two paths.
+    known_by = spec.model_copy(update={"path": Path()}).digest()
+    if known_by not in _LAST:
+        _LAST.clear()
+        _LAST[known_by] = _opened(spec)
+    return _LAST[known_by]
+
+
+def _opened(spec: ClassifierSpec) -> Classifier:
+    where = str(spec.path)
     facts = inspect_model(spec.path)
     size = image_size(facts, (spec.image.height_px, spec.image.width_px), where)
     change = output_change(facts, classes=spec.classes, logits=spec.logits, where=where)
     model, batch = _open(spec, facts, size)
-    pixels = _made_up_images(size)
+    pixels = made_up_images(size)
     values = keras_input(pixels, spec.normalization)
     if facts.outputs is None:
         facts, change = _learn_outputs(model, facts, spec, values[:1])
@@ -216,20 +242,6 @@ def _changed(model: Callable[[Any], Any], change: OutputChange) -> Callable[[Any
     return changed
 
 
-def _made_up_images(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Return uint8 (8, height, width, 3): noise, flat colours and gradients."""
-    random = np.random.default_rng(0)
-    height, width = size
-    images = random.integers(0, 256, (8, height, width, 3), dtype=np.uint8)
-    images[2] = 0
-    images[3] = 255
-    images[4] = (200, 30, 30)
-    images[5] = (30, 90, 200)
-    images[6] = np.linspace(0, 255, width).astype(np.uint8)[None, :, None]
-    images[7] = np.linspace(255, 0, height).astype(np.uint8)[:, None, None]
-    return images
-
-
 def _refuse_probabilities(
     model: Callable[[Any], Any], values: Float32, where: str, batch: int | None
 ) -> None:
@@ -250,7 +262,7 @@ def _are_probabilities(rows: npt.NDArray[np.float64]) -> bool:
 
 def _check_answers(classifier: Classifier, values: Float32, spec: ClassifierSpec) -> None:
     where = str(spec.path)
-    rows = classifier.predict_untraced(values).astype(np.float64)
+    rows = classifier.predict_singly(values).astype(np.float64)
     if not np.isfinite(rows).all():
         raise BadInput(
             "the model answers numbers that are not finite",
@@ -267,7 +279,7 @@ def _check_answers(classifier: Classifier, values: Float32, spec: ClassifierSpec
             got=f"sums {rows.sum(axis=1).round(3).tolist()}, lowest {rows.min():.3g}",
             next_step="if it answers logits, add --logits; otherwise end it with a softmax",
         )
-    if not np.array_equal(rows, classifier.predict_untraced(values)):
+    if not np.array_equal(rows, classifier.predict_singly(values)):
         raise BadInput(
             "the model answers the same image differently each time",
             where=where,

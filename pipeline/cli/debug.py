@@ -26,8 +26,9 @@ def debug(
 ) -> None:
     """Show, layer by layer, why an int8 file quantizes well or badly.
 
-    Every activation is compared with the float model's, with the whole int8 network before it, and
-    the float model with itself under noise; two sentences say what hurts, and what would help.
+    Every activation is compared with the float model's, with the whole int8 network before it;
+    each layer is put in 8 bits alone, on up to 128 of the images; and the float model is compared
+    with itself under noise. Two sentences say what hurts, and what would help.
     Writes a page with a plot under the run folder.
     """
     from pipeline.contract.run import RunDir

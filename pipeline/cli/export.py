@@ -50,7 +50,7 @@ from pipeline.cli.stated import (
     StdOption,
     stated_model,
 )
-from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
+from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair
 
 if TYPE_CHECKING:
     from pipeline.contract.recipe import Recipe
@@ -164,15 +164,15 @@ def export(
     from pipeline.contract.run import RunDir
     from pipeline.tflite.runtime_versions import check_version
     from pipeline.workflow.calibrate import calibrated_source
-    from pipeline.workflow.export import export as export_file
+    from pipeline.workflow.export import export_all
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.report import write_report
     from pipeline.workflow.source import keras_source
     from pipeline.workflow.unlabelled import take_unlabelled
 
     with options_checked():
-        recipe = _recipe(
-            quantize,
+        recipes = _recipes(
+            quantize or [],
             recipe_file,
             {
                 "--io": ("io", io),
@@ -180,6 +180,7 @@ def export(
                 "--repair": ("repair", repair),
                 "--seed": ("seed", seed),
             },
+            accept_fragile=accept_fragile,
         )
     with options_checked():
         thresholds = thresholds_of(
@@ -225,7 +226,7 @@ def export(
             source = calibrated_source(source, run, report=report)
         job = ExportJob(
             source=source,
-            recipe=recipe,
+            recipe=recipes[0],
             thresholds=thresholds,
             promised_runtime=min_runtime,
             decision=decision,
@@ -235,31 +236,43 @@ def export(
             author=author,
             reference=not no_reference,
         )
-        exported = export_file(job, run, report=report)
+        exported = export_all(job.for_recipes(recipes), run, report=report)
         written = write_report(run, model_sha256=job.source.sha256)
-    finish([exported], written, junit, markdown)
+    finish(exported, written, junit, markdown)
 
 
-def _recipe(
-    quantize: Quantize | None, file: Path | None, options: dict[str, tuple[str, Any]]
-) -> Recipe:
-    """Return the recipe asked for; an option that it would not use is refused."""
-    from pipeline.contract.recipe import Recipe
+def _recipes(
+    quantize: list[Quantize],
+    file: Path | None,
+    options: dict[str, tuple[str, Any]],
+    *,
+    accept_fragile: bool,
+) -> tuple[Recipe, ...]:
+    """Return the recipes asked for; an option that none of them would use is refused."""
+    from pipeline.contract.recipe import Recipe, recipes_of
     from pipeline.errors import BadInput
 
     given = {name: field for name, field in options.items() if field[1] is not None}
-    if quantize is not None and file is None:
-        unused = [name for name in given if quantize is not Quantize.int8 and name != "--io"]
-        if unused:
+    asked = " ".join(f"--quantize {one}" for one in quantize)
+    if quantize and file is None:
+        if len(set(quantize)) < len(quantize):
             raise BadInput(
-                f"{', '.join(unused)} would do nothing with --quantize {quantize}",
-                expected="these options with --quantize int8",
-                got=", ".join(f"{name} {given[name][1]}" for name in unused),
-                next_step=f"pipeline export --quantize {quantize}",
+                "--quantize names one twice", expected="each once", got=", ".join(quantize)
             )
-        values = {"io": default_io(quantize), **dict(given.values())}
-        return Recipe.model_validate({"quantize": quantize, **values})
-    if file is not None and quantize is None:
+        unused = {name: value for name, (_, value) in given.items() if name != "--io"}
+        if accept_fragile:
+            unused["--accept-fragile"] = None
+        if unused and Quantize.int8 not in quantize:
+            raise BadInput(
+                f"{', '.join(unused)} would do nothing with {asked}",
+                expected="these options with --quantize int8",
+                got=", ".join(
+                    name if value is None else f"{name} {value}" for name, value in unused.items()
+                ),
+                next_step=f"pipeline export {asked}",
+            )
+        return recipes_of(quantize, **dict(given.values()))
+    if file is not None and not quantize:
         if given:
             raise BadInput(
                 f"{', '.join(given)} would do nothing with --recipe, which decides it",
@@ -267,9 +280,9 @@ def _recipe(
                 got=", ".join(f"{name} {value}" for name, (_, value) in given.items()),
                 next_step=f"pipeline export --recipe {file}",
             )
-        return Recipe.load(file)
+        return (Recipe.load(file),)
     raise BadInput(
         "export needs one recipe",
         expected=f"--quantize {', '.join(Quantize)}; or --recipe FILE",
-        got="neither" if quantize is None else "both",
+        got="both" if quantize else "neither",
     )

@@ -49,12 +49,12 @@ def _parse_quantize(value: str) -> Quantize:
 
 
 QuantizeOption = Annotated[
-    Quantize | None,
+    list[Quantize] | None,
     typer.Option(
         "--quantize",
         parser=_parse_quantize,
         metavar=f"<{'|'.join(Quantize)}>",
-        help="How to store weights and activations.",
+        help="How to store weights and activations; repeat it for several files at one start.",
     ),
 ]
 

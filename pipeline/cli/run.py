@@ -79,4 +79,4 @@ def run_and_show(
         done = run_stages(config, images=images, report=report)
     if not output.as_json:
         output.console(stderr=True).print(NOTICE, style="dim")
-    finish(list(done.exports), done.report, junit, markdown)
+    finish(done.exports, done.report, junit, markdown)

@@ -1,7 +1,8 @@
-"""Show what became of exports, and end the command with the first refusal among them."""
+"""Show what became of exports, and end the command with the worst refusal among them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,23 @@ if TYPE_CHECKING:
 
 
 def finish(
-    exported: list[Exported], written: ReportResult, junit: Path | None, markdown: Path | None
+    exported: Sequence[Exported], written: ReportResult, junit: Path | None, markdown: Path | None
 ) -> None:
-    """Show the exports, then end with the first refusal among them, or with what is not written."""
+    """Show the exports, then end with the worst refusal among them, or with what is not written.
+
+    A file that failed its gate is worse than one whose gate could not be decided.
+    """
     from pipeline.cli.verdict_files import report_lines, report_value, write_verdicts
+    from pipeline.errors import GateFailed
 
     verdicts = {one.recipe.name: one.verdict for one in exported}
     problem = write_verdicts(verdicts, junit=junit, markdown=markdown) or written.problem
     refusals = [one.refusal() for one in exported]
-    refused = next((refusal for refusal in refusals if refusal is not None), None)
+    refused = min(
+        (refusal for refusal in refusals if refusal is not None),
+        key=lambda refusal: not isinstance(refusal, GateFailed),
+        default=None,
+    )
     value = {"exports": [_value(one) for one in exported], **report_value(written)}
     parts = [part for one in exported for part in _parts(one)]
     output.conclude(value, refused or problem, *parts, *report_lines(written))

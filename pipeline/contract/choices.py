@@ -78,6 +78,7 @@ class Step(StrEnum):
     bias_correction = "bias-correction", "sequential bias correction"
     rounding = "rounding", "adaptive rounding", "bias-correction"
     equalization = "equalization", "cross-layer equalization"
+    logits = "logits", "centred logits, rounded by the probabilities", "ranges"
     dither = "dither", "dither copies of the first convolution", "ranges"
     float16_prefix = "float16-prefix", "first blocks in float16"
     mixed_precision = "mixed-precision", "mixed precision"

@@ -111,42 +111,11 @@ class UniformNormalization(Frozen):
     std: float = Field(gt=0.0, le=255.0)
 
 
-class ChannelMixing(Frozen):
-    """Make a model's own input of what a phone feeds: value = weights @ rgb + offsets.
-
-    `weights` has a row for each of the model's channels, in its order, and a column for red, green
-    and blue.
-    """
-
-    weights: tuple[_Three, _Three, _Three]
-    offsets: _Three
-
-
 def shared_normalization(normalization: Normalization) -> UniformNormalization:
     """Return one mean and one standard deviation nearest to those of the channels."""
     mean = sum(normalization.mean) / 3
     std = sum(normalization.std) / 3
     return UniformNormalization(mean=min(255.0, max(0.0, mean)), std=min(255.0, std))
-
-
-def channel_mixing(normalization: Normalization, fed: UniformNormalization) -> ChannelMixing | None:
-    """Return what makes `normalization` of pixels fed by `fed`; None where they are the same."""
-    if normalization.uniform and (normalization.mean[0], normalization.std[0]) == (
-        fed.mean,
-        fed.std,
-    ):
-        return None
-    rows: list[_Three] = []
-    for channel in range(3):
-        row = [0.0, 0.0, 0.0]
-        source = channel if normalization.channels == "RGB" else 2 - channel
-        row[source] = fed.std / normalization.std[channel]
-        rows.append((row[0], row[1], row[2]))
-    first, second, third = (
-        (fed.mean - mean) / std
-        for mean, std in zip(normalization.mean, normalization.std, strict=True)
-    )
-    return ChannelMixing(weights=(rows[0], rows[1], rows[2]), offsets=(first, second, third))
 
 
 def _backwards(values: _Three) -> _Three:

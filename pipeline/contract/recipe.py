@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from pipeline.contract.base import Frozen
@@ -9,6 +12,7 @@ from pipeline.contract.choices import Io as Io
 from pipeline.contract.choices import Quantize as Quantize
 from pipeline.contract.choices import Repair as Repair
 from pipeline.contract.choices import Step as Step
+from pipeline.contract.choices import default_io
 
 
 class Recipe(Frozen):
@@ -67,3 +71,29 @@ class Recipe(Frozen):
             return str(self.quantize)
         plain = "-plain" if self.repair is Repair.none and not self.steps else ""
         return f"int8-{self.io}{plain}"
+
+
+def recipes_of(
+    quantize: Sequence[Quantize],
+    *,
+    io: Io | None = None,
+    repair: Repair | None = None,
+    representative_count: int | None = None,
+    seed: int | None = None,
+) -> tuple[Recipe, ...]:
+    """Return one recipe for each quantization, in order; what is None takes the recipe's own value.
+
+    `io` and `repair` go to int8, which alone has a choice of them, where int8 is among several.
+
+    Raises:
+        ValidationError: a value is out of range or would do nothing.
+    """
+    several = Quantize.int8 in quantize
+    drawn = {"representative_count": representative_count, "seed": seed}
+    recipes = []
+    for kind in quantize:
+        values: dict[str, Any] = {"io": default_io(kind)}
+        own = {"io": io, "repair": repair} if kind is Quantize.int8 or not several else {}
+        values |= {name: value for name, value in {**drawn, **own}.items() if value is not None}
+        recipes.append(Recipe.model_validate({"quantize": kind, **values}))
+    return tuple(recipes)

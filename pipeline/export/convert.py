@@ -1,6 +1,6 @@
-"""Turn a Keras classifier into a float32 or dynamic-range TFLite file, before metadata.
+"""Turn a Keras classifier into a float32 TFLite file, before metadata.
 
-float16 and int8 start from the float32 file; see `pipeline.export.float16`, `pipeline.export.int8`.
+Everything else starts from it; see `pipeline.export.float16`, `dynamic` and `int8`.
 
 `convert_child` runs in a child process; nothing else here needs TensorFlow.
 """
@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 from pydantic import Field
 
 from pipeline.classifier.open import open_classifier
 from pipeline.classifier.spec import ClassifierSpec
+from pipeline.classifier.threads import set_threads
 from pipeline.contract.base import Frozen
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.contract.image import ImageContract
-from pipeline.contract.normalization import ChannelMixing
-from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import EnvironmentProblem
 from pipeline.progress import ProgressEvent, Report
 from pipeline.tflite.edit import name_input_and_output, pack, unpack_whole
@@ -33,15 +33,9 @@ REVISION = 4
 
 
 class ConvertRequest(Frozen):
-    """Ask for the float32 or dynamic-range file of a Keras model, written to `out`.
-
-    The file takes what the model takes. With `mixing`, three rows of three weights and an offset,
-    it takes RGB pixels of one mean and standard deviation, and makes of them what the model takes.
-    """
+    """Ask for the float32 file of a Keras model, which takes what it takes, written to `out`."""
 
     classifier: ClassifierSpec
-    recipe: Recipe
-    mixing: ChannelMixing | None = None
     out: str
 
 
@@ -64,12 +58,15 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
         BadInput: the model is refused, or changed since it was listed.
         EnvironmentProblem: the converter failed.
     """
+    # In a shared process the model answers too, on one thread. One that has computed keeps its own.
+    with suppress(RuntimeError):
+        set_threads(1)
     spec = request.classifier
     steps = _Steps(report, total=4)
     steps.begin("load the model")
     classifier = open_classifier(spec)
     concrete = classifier.concrete_function(spec.image.input_shape)
-    data = convert_function(concrete, request.mixing, request.recipe, on_step=steps.begin)
+    data = convert_function(concrete, on_step=steps.begin)
     steps.begin("write")
     named = unpack_whole(data, where=request.out)
     name_input_and_output(named, INPUT_NAME, OUTPUT_NAME)
@@ -79,10 +76,8 @@ def convert_child(request: ConvertRequest, report: Report) -> ConvertAnswer:
     return ConvertAnswer(sha256=sha256_bytes(data), size_bytes=len(data))
 
 
-def convert_keras(
-    model: Any, image: ImageContract, recipe: Recipe, on_step: Callable[[str], None]
-) -> bytes:
-    """Return the `.tflite` file of an open Keras model as it is. Child process only.
+def convert_keras(model: Any, image: ImageContract, on_step: Callable[[str], None]) -> bytes:
+    """Return the float32 `.tflite` file of an open Keras model as it is. Child process only.
 
     Raises:
         EnvironmentProblem: the converter failed.
@@ -91,25 +86,24 @@ def convert_keras(
 
     shape = tf.TensorSpec(image.input_shape, tf.float32, name=INPUT_NAME)
     concrete = tf.function(lambda x: model(x, training=False)).get_concrete_function(shape)
-    return convert_function(concrete, None, recipe, on_step)
+    return convert_function(concrete, on_step)
 
 
-def convert_function(
-    concrete: Any, mixing: ChannelMixing | None, recipe: Recipe, on_step: Callable[[str], None]
-) -> bytes:
-    """Return the float32 or dynamic-range `.tflite` file of a TensorFlow function.
+def convert_function(concrete: Any, on_step: Callable[[str], None]) -> bytes:
+    """Return the float32 `.tflite` file of a TensorFlow function.
 
     Raises:
         EnvironmentProblem: the converter failed.
     """
     with tempfile.TemporaryDirectory(prefix="pipeline-export-") as folder:
         on_step("freeze")
-        _save_frozen(concrete, mixing, folder)
+        save_frozen(concrete, folder)
         on_step("convert")
-        return _convert(folder, recipe)
+        return _convert(folder)
 
 
-def _save_frozen(concrete: Any, mixing: ChannelMixing | None, folder: str) -> None:
+def save_frozen(concrete: Any, folder: str) -> None:
+    """Save a TensorFlow function, its variables as constants, as a SavedModel."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
@@ -119,48 +113,23 @@ def _save_frozen(concrete: Any, mixing: ChannelMixing | None, folder: str) -> No
     frozen = convert_variables_to_constants_v2(concrete)
     module = tf.Module()
     module.__call__ = tf.function(
-        lambda image: {OUTPUT_NAME: frozen(_mixed(image, mixing))[0]}, input_signature=[shape]
+        lambda image: {OUTPUT_NAME: frozen(image)[0]}, input_signature=[shape]
     )
     # EfficientNet's activation has a gradient of its own, which refers to variables that are gone.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, folder, signatures=module.__call__, options=options)
 
 
-def _mixed(image: Any, mixing: ChannelMixing | None) -> Any:
-    if mixing is None:
-        return image
-    import tensorflow as tf
-
-    kernel = tf.constant(mixing.weights, tf.float32)
-    # One image of one pixel's kernel: rows are the model's channels, columns red, green, blue.
-    weights = tf.reshape(tf.transpose(kernel), (1, 1, 3, 3))
-    return tf.nn.bias_add(
-        tf.nn.conv2d(image, weights, 1, "VALID"), tf.constant(mixing.offsets, tf.float32)
-    )
-
-
-def _convert(folder: str, recipe: Recipe) -> bytes:
+def _convert(folder: str) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    match recipe.quantize:
-        case Quantize.float32:
-            pass
-        case Quantize.dynamic:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            # Per-channel dense weights need FULLY_CONNECTED version 12, which TFLite 2.16.1, the
-            # newest on Maven Central, refuses to load.
-            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-        case Quantize.float16 | Quantize.int8:
-            raise ValueError(f"{recipe.quantize} starts from the float32 file, not from Keras")
-        case _:
-            assert_never(recipe.quantize)
     try:
         return bytes(converter.convert())
     except Exception as error:  # The converter raises bare Exception and its own kinds.
         raise EnvironmentProblem(
             "TensorFlow cannot convert the model",
-            expected=f"recipe {recipe.name}",
+            expected="a float32 file",
             got=f"{type(error).__name__}: {str(error)[:800]}",
         ) from error
 

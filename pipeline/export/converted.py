@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, assert_never
 
-from pipeline.child import ask_child
+from pipeline.child import LITERT, TENSORFLOW, ask_child
 from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.choices import Repair
 from pipeline.contract.dataset import DatasetManifest, ImageRecord
@@ -15,17 +15,13 @@ from pipeline.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import package_versions
-from pipeline.contract.normalization import (
-    ChannelMixing,
-    UniformNormalization,
-    channel_mixing,
-    shared_normalization,
-)
-from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.contract.normalization import UniformNormalization
+from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.sealed import is_whole, seal
 from pipeline.contract.search import SearchRecord
 from pipeline.export.convert import REVISION, ConvertAnswer, ConvertRequest
+from pipeline.export.dynamic import DYNAMIC_REVISION, DynamicRequest
 from pipeline.export.float16 import FLOAT16_REVISION, with_float16_constants
 from pipeline.export.input_adapter import ADAPTER_REVISION, adapt_input
 from pipeline.export.int8.request import (
@@ -42,12 +38,13 @@ from pipeline.tflite.flatbuffer import read_file
 _CONVERTER_PACKAGES = ("tensorflow", "keras")
 _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
-_INT8_REVISION = 7
+_INT8_REVISION = 8
 # Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
 _BUNDLE_REVISION = 2
 # Pinned in every verdict, so that a bundle of an older exporter is made again.
 EXPORTER_REVISION = (
-    f"{REVISION}.{ADAPTER_REVISION}.{FLOAT16_REVISION}.{_INT8_REVISION}.{_BUNDLE_REVISION}"
+    f"{REVISION}.{ADAPTER_REVISION}.{FLOAT16_REVISION}.{DYNAMIC_REVISION}.{_INT8_REVISION}"
+    f".{_BUNDLE_REVISION}"
 )
 # With as many blends of them, a few seconds for each step that is measured.
 _REPAIR_IMAGES = 128
@@ -110,10 +107,8 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
             adapted = adapted_float_file(conversion.classifier, run, report)
             return Converted(_float16_file(adapted, run), recipe, adapted.image)
         case Quantize.dynamic:
-            image, mixing = _fed(conversion.classifier)
-            return Converted(
-                _convert(conversion.classifier, recipe, mixing, run, report), recipe, image
-            )
+            adapted = adapted_float_file(conversion.classifier, run, report)
+            return Converted(_dynamic_file(adapted, run, report), recipe, adapted.image)
         case Quantize.int8:
             return _int8_file(conversion, run, report)
         case _:
@@ -130,9 +125,7 @@ def adapted_float_file(classifier: ClassifierSpec, run: RunDir, report: Report) 
         BadInput: the model is refused.
         EnvironmentProblem: a tool could not run.
     """
-    source = _convert(
-        classifier, Recipe(quantize=Quantize.float32, io=Io.float32), None, run, report
-    )
+    source = _convert(classifier, run, report)
     data = read_file(source)
     known_by = {
         "float_sha256": sha256_bytes(data),
@@ -152,12 +145,6 @@ def adapted_float_file(classifier: ClassifierSpec, run: RunDir, report: Report) 
     return AdaptedFile(cached, sha256_file(cached), _fed_image(classifier, fed))
 
 
-def _fed(classifier: ClassifierSpec) -> tuple[ImageContract, ChannelMixing | None]:
-    """Return what a phone feeds a file that does the rest with one convolution in front."""
-    fed = shared_normalization(classifier.normalization)
-    return _fed_image(classifier, fed), channel_mixing(classifier.normalization, fed)
-
-
 def _fed_image(classifier: ClassifierSpec, fed: UniformNormalization) -> ImageContract:
     return classifier.image.model_copy(update={"mean": fed.mean, "std": fed.std})
 
@@ -168,6 +155,29 @@ def _float16_file(source: AdaptedFile, run: RunDir) -> Path:
     if not cached.is_file():
         model = unpack_whole(read_file(source.path), where=str(source.path))
         write_bytes_atomic(cached, pack(with_float16_constants(model)))
+    return cached
+
+
+def _dynamic_file(source: AdaptedFile, run: RunDir, report: Report) -> Path:
+    known_by = {
+        "float_sha256": source.sha256,
+        "dynamic": DYNAMIC_REVISION,
+        "versions": package_versions(*_QUANTIZER_PACKAGES),
+    }
+    cached = _cached(known_by, run)
+    if not is_whole(cached, report):
+        unfinished = cached.with_suffix(".unfinished")
+        float_file = ModelFile(path=str(source.path), sha256=source.sha256)
+        ask_child(
+            "pipeline.export.dynamic:dynamic_child",
+            DynamicRequest(float_file=float_file, out=str(unfinished)),
+            ConvertAnswer,
+            report=report,
+            log=run.log("quantize-dynamic"),
+            process=LITERT,
+        )
+        unfinished.replace(cached)
+        seal(cached)
     return cached
 
 
@@ -204,17 +214,9 @@ def _int8_file(conversion: Conversion, run: RunDir, report: Report) -> Converted
     return Converted(cached, settled, source.image, answer.search, hashes)
 
 
-def _convert(
-    classifier: ClassifierSpec,
-    recipe: Recipe,
-    mixing: ChannelMixing | None,
-    run: RunDir,
-    report: Report,
-) -> Path:
+def _convert(classifier: ClassifierSpec, run: RunDir, report: Report) -> Path:
     known_by = {
         "classifier": classifier.model_dump(mode="json", exclude={"path", "normalization"}),
-        "quantize": str(recipe.quantize),
-        "mixing": None if mixing is None else mixing.model_dump(mode="json"),
         "versions": package_versions(*_CONVERTER_PACKAGES),
         "revision": REVISION,
     }
@@ -225,13 +227,12 @@ def _convert(
             "pipeline.export.convert:convert_child",
             ConvertRequest(
                 classifier=classifier.model_copy(update={"path": resolved(classifier.path)}),
-                recipe=recipe,
-                mixing=mixing,
                 out=str(unfinished),
             ),
             ConvertAnswer,
             report=report,
-            log=run.log(f"convert-{recipe.name}"),
+            log=run.log("convert-float32"),
+            process=TENSORFLOW,
         )
         unfinished.replace(cached)
         seal(cached)
@@ -262,6 +263,7 @@ def _quantized(
             QuantizeAnswer,
             report=report,
             log=run.log(f"quantize-{request.recipe.name}"),
+            process=LITERT,
         )
         # The answer first: a file in the cache has one.
         answer.save(answer_file)

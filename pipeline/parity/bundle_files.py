@@ -33,7 +33,10 @@ _MAX_FILES = 10_000
 
 @dataclass(frozen=True)
 class Found:
-    """Hold what is in a folder, as names inside it: plain files, and anything but files."""
+    """Hold what is in a folder, as names inside it: plain files, and anything but files.
+
+    An empty folder is among the files, with a slash at its end: no manifest lists one.
+    """
 
     files: tuple[str, ...]
     special: tuple[str, ...]
@@ -50,7 +53,11 @@ def files_in(folder: Path) -> Found:
     waiting = [folder]
     while waiting:
         try:
-            for path in sorted(waiting.pop().iterdir()):
+            inside = waiting.pop()
+            paths = sorted(inside.iterdir())
+            if not paths and inside != folder:
+                files.append(f"{inside.relative_to(folder).as_posix()}/")
+            for path in paths:
                 name, mode = path.relative_to(folder).as_posix(), path.lstat().st_mode
                 if stat.S_ISDIR(mode):
                     waiting.append(path)

@@ -13,6 +13,11 @@ from pipeline.report.page import render
 _LEGEND = (
     ("SQNR", "10 log10 of the mean square of the float activation over that of the int8 error"),
     (
+        "alone",
+        "mean over images of the largest difference in any probability when this layer alone is "
+        "in 8 bits, and everything else, residual sums too, in floats",
+    ),
+    (
         "saturated",
         "values at an end of the int8 range; a zero end that the float model never passes, as a "
         "ReLU's, does not count, a ReLU6's end at 6 does",

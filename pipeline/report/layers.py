@@ -7,6 +7,7 @@ from pipeline.report.wording import NOTHING
 
 COLUMNS = (
     "SQNR dB",
+    "alone",
     "saturated",
     "mean shift",
     "largest shift",
@@ -23,6 +24,7 @@ def cells(layer: LayerFigures) -> tuple[str, ...]:
     """Return a layer's figures as words, in the order of `COLUMNS`."""
     return (
         _number(layer.sqnr_db, ".1f"),
+        _number(layer.alone, ".4f"),
         f"{100 * layer.saturated_share:.2f}%",
         _number(layer.mean_shift_steps, ".2f"),
         _number(layer.largest_mean_shift_steps, ".2f"),

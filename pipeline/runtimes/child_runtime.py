@@ -57,12 +57,14 @@ class ChildRuntime(RuntimeDescription):
 
     `packages` are the distributions that decide an answer, the runtime's own first.
     `environment` is added to that of the child process. `open` opens a model there, and is the
-    first to import the runtime; it raises BadInput where the runtime refuses the model.
+    first to import the runtime; it raises BadInput where the runtime refuses the model. `process`
+    names the process that it may share, on one thread; see `pipeline.worker`.
     """
 
     packages: tuple[str, ...]
     open: Callable[[InferenceRequest], Runtime[Any]]
     environment: Mapping[str, str] = field(default_factory=dict)
+    process: str | None = None
 
     def require(self) -> None:
         """Check that the packages are installed, without importing them."""
@@ -96,6 +98,7 @@ class ChildRuntime(RuntimeDescription):
                 log=log,
                 report=report,
                 blamed=request.model,
+                process=self.process if request.threads == 1 else None,
             )
             if answer.model_sha256 != request.model_sha256:
                 raise EnvironmentProblem(

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.child import TENSORFLOW
 from pipeline.classifier.open import open_classifier
 from pipeline.classifier.spec import ClassifierSpec
+from pipeline.classifier.threads import set_threads
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.normalization import Normalization
 from pipeline.imaging.decode import Pixels
@@ -26,9 +28,7 @@ class Keras:
     batch = 16
 
     def __init__(self, request: InferenceRequest) -> None:
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(request.threads)
+        set_threads(request.threads)
         self._normalization = request.own_normalization
         self._classifier = open_classifier(
             ClassifierSpec(
@@ -66,4 +66,5 @@ RUNTIME = ChildRuntime(
     packages=("tensorflow", "keras"),
     threads=Threads.asked,
     open=Keras,
+    process=TENSORFLOW,
 )

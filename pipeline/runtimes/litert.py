@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.child import LITERT
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.image import ImageContract
 from pipeline.errors import BadInput, reason_of
@@ -108,4 +109,5 @@ RUNTIME = ChildRuntime(
     packages=("ai-edge-litert",),
     threads=Threads.asked,
     open=_open,
+    process=LITERT,
 )

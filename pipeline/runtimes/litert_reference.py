@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.child import LITERT
 from pipeline.contract.choices import RuntimeName
 from pipeline.runtimes.child_runtime import ChildRuntime
 from pipeline.runtimes.interface import InferenceRequest, Threads
@@ -21,4 +22,5 @@ RUNTIME = ChildRuntime(
     packages=("ai-edge-litert",),
     threads=Threads.one,
     open=_open,
+    process=LITERT,
 )

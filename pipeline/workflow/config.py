@@ -8,11 +8,11 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from pipeline.contract.base import Frozen, Number, PathText, WholeNumber, first_problem
-from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair, default_io
+from pipeline.contract.choices import DEFAULT_RUNTIME, Io, Quantize, Repair
 from pipeline.contract.decision import Probability
 from pipeline.contract.files import resolved
 from pipeline.contract.image import MAX_SIZE_PX, MIN_SIZE_PX, ImageContract
-from pipeline.contract.recipe import Recipe
+from pipeline.contract.recipe import Recipe, recipes_of
 from pipeline.contract.text_file import read_toml
 from pipeline.data.choices import OnBad
 from pipeline.data.layouts import AUTO, CHOICES
@@ -130,17 +130,14 @@ class ExportConfig(Frozen):
 
     def recipes(self, seed: int) -> tuple[Recipe, ...]:
         """Return one recipe for each quantization."""
-        return tuple(
-            Recipe(
-                quantize=quantize,
-                io=self.io
-                if self.io is not None and quantize is Quantize.int8
-                else default_io(quantize),
-                representative_count=self.representative_count,
-                repair=self.repair if quantize is Quantize.int8 else Repair.auto,
-                seed=seed,
-            )
-            for quantize in self.quantize
+        int8 = Quantize.int8 in self.quantize
+        return recipes_of(
+            self.quantize,
+            # Without int8 they are the defaults, by name.
+            io=self.io if int8 else None,
+            repair=self.repair if int8 else None,
+            representative_count=self.representative_count,
+            seed=seed,
         )
 
 

@@ -137,7 +137,7 @@ def _manifest_of(model: Path) -> BundleManifest | None:
 
 def _calibration(source: KerasSource, manifest: BundleManifest | None) -> tuple[ImageRecord, ...]:
     """Return the images that the float model must be rewritten on; none for most files."""
-    rewriting = {Step.equalization, Step.dither}
+    rewriting = {Step.equalization, Step.dither, Step.logits}
     if manifest is None or not rewriting & {*(manifest.recipe.steps or ())}:
         return ()
     recipe = manifest.recipe

@@ -27,6 +27,7 @@ from pipeline.progress import Report, silent
 from pipeline.runtimes.bundle_reference import write_reference
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.tflite.runtime_versions import check_version
+from pipeline.worker import shared_processes
 from pipeline.workflow.decide import decided, with_file_figures
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import (
@@ -38,6 +39,22 @@ from pipeline.workflow.exported import (
 from pipeline.workflow.judge import GATE_REVISION, Candidate, HeldReference, hold_reference, judge
 from pipeline.workflow.model_card import write_model_card
 from pipeline.workflow.source import KerasSource
+
+
+def export_all(
+    jobs: Sequence[ExportJob], run: RunDir, *, report: Report = silent
+) -> tuple[Exported, ...]:
+    """Export several files of one model, one after another; see `export`.
+
+    TensorFlow and LiteRT are started once each for all of them. A file that fails its gate does
+    not stop the others.
+
+    Raises:
+        BadInput: the model, the dataset, an image or a golden photo is refused.
+        EnvironmentProblem: a tool could not run.
+    """
+    with shared_processes():
+        return tuple(export(job, run, report=report) for job in jobs)
 
 
 def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.contract.choices import DEFAULT_RUNTIME
+from pipeline.contract.choices import DEFAULT_RUNTIME, Quantize
 from pipeline.contract.chosen import ChosenDecision, DecisionAsked
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_json
@@ -41,6 +41,23 @@ class ExportJob:
     reference: bool = True
     asked: DecisionAsked = field(default_factory=DecisionAsked)
     chosen: ChosenDecision | None = None
+
+    def for_recipes(self, recipes: Sequence[Recipe]) -> tuple[ExportJob, ...]:
+        """Return this job once for each recipe; what does nothing for one is left out of it."""
+        return tuple(
+            replace(
+                self,
+                recipe=recipe,
+                thresholds=self.thresholds.model_copy(
+                    # Only what works in 8 bits is excused by the model's own noise.
+                    update={
+                        "accept_fragile": self.thresholds.accept_fragile
+                        and recipe.quantize is Quantize.int8
+                    }
+                ),
+            )
+            for recipe in recipes
+        )
 
     def build_request(self) -> BuildRequest:
         """Return what the build needs of this job."""

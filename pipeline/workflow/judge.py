@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.child import ask_child
+from pipeline.child import LITERT, ask_child
 from pipeline.contract.choices import RuntimeName, Split
 from pipeline.contract.files import resolved
 from pipeline.contract.images import ImageSet, images_of_dataset
@@ -247,6 +247,7 @@ def structure_gate(candidate: Candidate, *, log: Path | None = None) -> Structur
         Delegation,
         log=log,
         blamed=candidate.file,
+        process=LITERT,
     )
     return structure_of_bundle(candidate.inspection, candidate.manifest, delegation)
 

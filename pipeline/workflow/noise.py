@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pipeline.child import ask_child
+from pipeline.child import LITERT, ask_child
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.images import ImageSet
 from pipeline.contract.manifest import package_versions
@@ -73,5 +73,5 @@ def own_noise(
     if not path.is_file():
         log = run.log("noise")
         child = "pipeline.export.int8.noise:noise_child"
-        ask_child(child, request, MeasuredNoise, report=report, log=log).save(path)
+        ask_child(child, request, MeasuredNoise, report=report, log=log, process=LITERT).save(path)
     return MeasuredNoise.load(path)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.contract.verdict import Outcome, Verdict
+from collections.abc import Sequence
+
+from pipeline.contract.verdict import Check, Outcome, Verdict
 from pipeline.errors import GateFailed, Inconclusive, PipelineError
 from pipeline.report.sentences import sentence
+
+# More is for the verdict's table and the report.
+_MOST_SENTENCES = 3
 
 
 def refusal(
@@ -28,6 +33,16 @@ def refusal(
         what,
         where=where,
         expected="every check to pass",
-        got="; ".join(f"{c.name}: {sentence(c)}" for c in verdict.broken()) or "no checks",
+        got=_broken(verdict.broken()),
         next_step=next_step,
     )
+
+
+def _broken(checks: Sequence[Check]) -> str:
+    """Return a sentence of each of the first checks, and the names of the others."""
+    if not checks:
+        return "no checks"
+    told = [f"{check.name}: {sentence(check)}" for check in checks[:_MOST_SENTENCES]]
+    if others := [check.name for check in checks[_MOST_SENTENCES:]]:
+        told.append(f"not passed either: {', '.join(others)}")
+    return "; ".join(told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +27,19 @@ from pipeline.training.checks import check_request
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from pipeline.workflow.config import DataConfig, ExportConfig, RunConfig, TrainConfig
-from pipeline.workflow.export import export
+from pipeline.workflow.export import export_all
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported
 from pipeline.workflow.report import ReportResult, write_report
 from pipeline.workflow.source import keras_source
+
+_PARTS = ("where", "expected", "got", "next_step")
+_KEYS = {
+    "--critical": "critical",
+    "--isic-table": "isic_table",
+    "--layout": "layout",
+    "--on-bad skip": 'on_bad = "skip"',
+}
 
 
 @dataclass(frozen=True)
@@ -67,32 +77,46 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
     stages = _stages(config)
     stages.asked.check(stages.decision)
     if config.data.source is None:
+        # The drawings' labels are known before a single one is drawn.
         _check_labels(stages, ISIC_2019)
+        with _named_as_configured():
+            ISIC_2019.with_critical(config.data.critical, where="--critical")
     # Before the images are read, which can take minutes.
     check_request(stages.train)
     with run.lock():
-        dataset = _prepare(config, run, report)
+        with _named_as_configured():
+            dataset = _prepare(config, run, report)
         # Before the training, which can take hours.
         _check_labels(stages, dataset.labels)
         model = train(stages.train, run, report=report)
-        source = keras_source(run, None)
-        exports = tuple(
-            export(
-                ExportJob(
-                    source=source,
-                    recipe=recipe,
-                    thresholds=stages.thresholds,
-                    promised_runtime=config.export.min_runtime,
-                    decision=stages.decision,
-                    asked=stages.asked,
-                    reference=config.export.reference,
-                ),
-                run,
-                report=report,
-            )
-            for recipe in stages.recipes
+        job = ExportJob(
+            source=keras_source(run, None),
+            recipe=stages.recipes[0],
+            thresholds=stages.thresholds,
+            promised_runtime=config.export.min_runtime,
+            decision=stages.decision,
+            asked=stages.asked,
+            reference=config.export.reference,
         )
+        exports = export_all(job.for_recipes(stages.recipes), run, report=report)
         return RunResult(dataset, model, exports, write_report(run, images=images))
+
+
+@contextmanager
+def _named_as_configured() -> Iterator[None]:
+    """Let a refusal of `data prepare` name the keys of the configuration, not its options."""
+    try:
+        yield
+    except BadInput as error:
+        told = {part: _with_keys(getattr(error, part)) for part in _PARTS}
+        what = _with_keys(error.what) or error.what
+        raise BadInput(what, **told) from error
+
+
+def _with_keys(text: str | None) -> str | None:
+    for option, key in _KEYS.items():
+        text = text and text.replace(option, f"{key} under [data]")
+    return text
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,19 @@ from pipeline.workflow.noise import works_in_8_bits
 # A check of more than the bundle's own files, as of its signature; it runs after the hashes.
 MoreChecks = Callable[[Path, BundleManifest], Sequence[Check]]
 _File = TypeVar("_File", bound=Frozen)
+_CAME_TO = {
+    Outcome.passed: "passed",
+    Outcome.failed: "failed",
+    Outcome.inconclusive: "is inconclusive",
+}
+_NEXT_STEPS = {
+    "unlisted_files": "remove what was put into the folder, or copy the bundle again",
+    "special_files": "copy the bundle again, as plain files",
+    "gates": "export it again with this release: pipeline export",
+    "release": "export it again with this release: pipeline export",
+}
 _ASK_FOR_SIGNATURE = "whoever exported it signs it: pipeline sign BUNDLE --key key.pem"
+_COPY_AGAIN = "copy it again from whoever exported it, or export it again; never edit one"
 
 
 @dataclass(frozen=True)
@@ -89,10 +101,8 @@ class Verified:
         return kind(
             sentence(check),
             where=str(where or self.folder),
-            got=f"{check.name}, the first check that the bundle does not pass",
-            next_step=_ASK_FOR_SIGNATURE
-            if check.name == SIGNATURE_CHECK and check.evidence["found"] == SignatureState.absent
-            else "copy it again from whoever exported it, or export it again; never edit one",
+            got=f"the check '{check.name.replace('_', ' ')}' {_CAME_TO[check.outcome]}",
+            next_step=_next_step(check),
         )
 
     @property
@@ -138,6 +148,12 @@ class _Unreadable(Exception):
     def __init__(self, name: str, got: str) -> None:
         super().__init__(got)
         self.check = expect("readable", Gate.bundle, [], [name], problem=got)
+
+
+def _next_step(check: Check) -> str:
+    if check.name == SIGNATURE_CHECK and check.evidence["found"] == SignatureState.absent:
+        return _ASK_FOR_SIGNATURE
+    return _NEXT_STEPS.get(check.name, _COPY_AGAIN)
 
 
 def _steps(

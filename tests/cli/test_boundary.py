@@ -10,7 +10,7 @@ from tests.commands import Call
 @pytest.mark.parametrize(
     ("words", "option"),
     [
-        (["export", "--quantize", "int8", "--quantize", "float16"], "--quantize"),
+        (["export", "--io", "int8", "--io", "uint8"], "--io"),
         (["data", "prepare", ".", "--seed=1", "--seed", "2"], "--seed"),
     ],
 )

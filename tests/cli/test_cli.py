@@ -99,6 +99,12 @@ def test_the_help_imports_neither_numpy_nor_a_stage() -> None:
         (("export",), "export needs one recipe"),
         (("export", "--quantize", "int4"), "not one of float32, float16, dynamic, int8"),
         (("export", "--quantize", "float16", "--io", "uint8"), "needs quantize int8"),
+        (("export", "--quantize", "float16", "--quantize", "float16"), "names one twice"),
+        (
+            ("export", "--quantize", "float16", "--quantize", "dynamic", "--repair", "none"),
+            "--repair would do nothing with --quantize float16 --quantize dynamic",
+        ),
+        (("export", "--quantize", "float16", "--accept-fragile"), "--accept-fragile would do"),
         (("parity",), "parity needs one file, or two recordings"),
         (("parity", "x.tflite", "--reference", "a.json"), "parity needs one file"),
         (("parity", "x.tflite", "--split", "test"), "--split would do nothing without --data"),

@@ -50,6 +50,9 @@ def test_an_int8_bundle_is_shown_layer_by_layer(bundle: Path, run_dir: Path, cal
     assert {layer["operator"] for layer in found["layers"]} >= {"CONV_2D", "DEPTHWISE_CONV_2D"}
     # Without the float model equalized too, the errors would be as large as the signal.
     assert all(layer["sqnr_db"] > 10 for layer in found["layers"])
+    weighted = [layer for layer in found["layers"] if layer["absolute_sum"] is not None]
+    assert weighted
+    assert all(0 <= layer["alone"] < 0.5 for layer in weighted)
     page = Path(found["page"])
     assert page == RunDir(run_dir).debug / "int8-uint8.html"
     assert "<svg" in page.read_text(encoding="utf-8")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.contract.base import Frozen
-from pipeline.contract.choices import Io, Quantize, default_io
+from pipeline.contract.choices import Io, Quantize, Repair, default_io
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import canonical_json, sha256_bytes, sha256_file, sha256_json
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import ISIC_2019, Labels
-from pipeline.contract.recipe import Recipe
+from pipeline.contract.recipe import Recipe, recipes_of
 from pipeline.contract.search import SearchRecord
 from pipeline.errors import BadInput
 
@@ -336,3 +336,17 @@ def test_every_contract_value_refuses_unknown_fields() -> None:
         pending += kind.__subclasses__()
         assert kind.model_config["extra"] == "forbid"
         assert kind.model_config["frozen"]
+
+
+def test_of_several_recipes_int8_alone_takes_what_only_it_has() -> None:
+    kinds = (Quantize.float16, Quantize.int8)
+    float16, int8 = recipes_of(kinds, io=Io.int8, repair=Repair.max, representative_count=7)
+    assert (float16.quantize, float16.io, float16.repair) == (
+        Quantize.float16,
+        Io.float32,
+        Repair.auto,
+    )
+    assert (int8.io, int8.repair, int8.representative_count) == (Io.int8, Repair.max, 7)
+    assert [one.name for one in recipes_of(kinds)] == ["float16", "int8-uint8"]
+    with pytest.raises(ValidationError):
+        recipes_of((Quantize.float16, Quantize.dynamic), io=Io.uint8)

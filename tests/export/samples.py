@@ -22,6 +22,7 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.recipe import Io, Quantize, Recipe, Step
+from pipeline.export.dynamic import DynamicRequest, dynamic_child
 from pipeline.export.float16 import with_float16_constants
 from pipeline.export.int8.request import ImageFile, ModelFile, QuantizeRequest, image_files
 from pipeline.export.metadata_writer import write_metadata
@@ -202,6 +203,9 @@ def quantize_children(request: QuantizeAllRequest, report: Report) -> Made:
     from pipeline.export.int8.quantize import quantize_child
 
     folder, images = request.folder, request.representative
+    source = folder / "float32.tflite"
+    float_file = ModelFile(path=str(source), sha256=sha256_file(source))
+    dynamic_child(DynamicRequest(float_file=float_file, out=str(folder / "dynamic.tflite")), report)
     for recipe in (recipe for recipe in RECIPES if recipe.quantize is Quantize.int8):
         out = folder / f"{recipe.name}.tflite"
         quantize_child(int8_request(folder, recipe, out, images), report)
@@ -241,15 +245,31 @@ def make_child(request: MakeRequest, report: Report) -> Made:
             halved = with_float16_constants(unpack_whole(source, where="float32"))
             (folder / f"{recipe.name}.tflite").write_bytes(pack(halved))
             continue
-        convert_child(
-            ConvertRequest(
-                classifier=spec_of_image(good, IMAGE, 3),
-                recipe=recipe,
-                out=str(folder / f"{recipe.name}.tflite"),
-            ),
-            report,
+        if recipe.quantize is Quantize.dynamic:
+            # By the quantizer, in a process without TensorFlow; this is what it is compared with.
+            (folder / "dynamic-by-converter.tflite").write_bytes(_dynamic_by_converter(good))
+            continue
+        asked = ConvertRequest(
+            classifier=spec_of_image(good, IMAGE, 3), out=str(folder / f"{recipe.name}.tflite")
         )
+        convert_child(asked, report)
     return Made()
+
+
+def _dynamic_by_converter(model: Path) -> bytes:
+    import tensorflow as tf
+
+    from pipeline.classifier.open import open_classifier
+    from pipeline.classifier.spec import spec_of_image
+    from pipeline.export.convert import save_frozen
+
+    concrete = open_classifier(spec_of_image(model, IMAGE, 3)).concrete_function(IMAGE.input_shape)
+    with tempfile.TemporaryDirectory() as saved:
+        save_frozen(concrete, saved)
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        return bytes(converter.convert())
 
 
 def load_keras_child(request: LoadRequest, report: Report) -> Loaded:

@@ -74,7 +74,6 @@ def test_a_model_that_changed_while_it_was_exported_is_refused(
     changed = good.model_copy(update={"sha256": "0" * 64})
     request = ConvertRequest(
         classifier=changed,
-        recipe=RECIPES[0],
         out=str(tmp_path / "out.tflite"),
     )
     with pytest.raises(BadInput, match="model file changed"):

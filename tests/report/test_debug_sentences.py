@@ -53,6 +53,7 @@ CUT = layer("cut", saturated_share=0.2, float_high=1.5)
 # A ReLU6 reaches its 6 and goes no further.
 FULL = layer("full", saturated_share=0.2, float_high=1.0)
 WIDE = layer("wide", weight_channel_ratio=90.0)
+EVEN = [layer(f"l{i}", alone=0.004) for i in range(4)]
 FLOAT = layer("first", int8_low=None, int8_high=None)
 
 
@@ -72,8 +73,20 @@ FLOAT = layer("first", int8_low=None, int8_high=None)
             "max",
         ),
         ((*[layer(f"l{i}") for i in range(6)], EDGE), 0.99, "nothing stands out", "max"),
+        ((*EVEN, layer("bad", alone=0.0125)), 0.99, "bad, which alone in 8 bits", "max"),
+        ((*EVEN, layer("most", alone=0.0115)), 0.99, "nothing stands out; most costs", "max"),
+        ((layer("tiny", alone=0.0001), layer("a", alone=0.0)), 0.99, "nothing stands out", "max"),
+        (
+            (layer("edge", absolute_sum=12.0, alone=0.02), WIDE),
+            0.99,
+            "alone in 8 bits it changes the probabilities by 0.0200",
+            "dither",
+        ),
     ],
-    ids=["fragile", "cut", "edges", "not measured", "uneven", "nothing", "in floats", "far on"],
+    ids=[
+        *("fragile", "cut", "edges", "not measured", "uneven", "nothing", "in floats", "far on"),
+        *("one layer", "no one layer", "too little", "edges, measured"),
+    ],
 )
 def test_the_first_cause_that_applies_is_named_with_what_helps(
     layers: tuple[LayerFigures, ...], agreement: float | None, hurts: str, helps: str

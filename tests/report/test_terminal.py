@@ -83,7 +83,7 @@ def test_a_search_is_a_row_a_trial() -> None:
     assert search_table(manifest(NO_SEARCH), "int8") is None
 
 
-@pytest.mark.parametrize(("width", "columns"), [(100, 8), (200, 13)])
+@pytest.mark.parametrize(("width", "columns"), [(100, 8), (200, 14)])
 def test_a_narrow_terminal_leaves_out_the_weights(width: int, columns: int) -> None:
     table = layer_table(report(layer("net/a/x", 3.0), layer("net/b/x", 1.0)), 1, width=width)
     assert len(table.columns) == columns

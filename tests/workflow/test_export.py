@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,11 +23,14 @@ from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Outcome, Verdict
 from pipeline.errors import BadInput, GateFailed, Inconclusive
 from pipeline.parity.thresholds import Thresholds
+from pipeline.process import Log
 from pipeline.report.verdict_figures import figures_of
 from pipeline.runtimes.bundle_reference import load_reference
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
+from pipeline.worker import Worker
 from pipeline.workflow.export import export as export_file
+from pipeline.workflow.export import export_all
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import Exported, recommendation
 from pipeline.workflow.source import KerasSource
@@ -385,3 +389,39 @@ def test_a_file_of_8_bits_is_held_beside_its_model_s_noise_and_other_kernels(
     export(run, recipe, loose.model_copy(update={"min_images": 2}))
     assert before == {path: path.stat().st_mtime_ns for path in run.root.glob("noise/*.json")}
     assert len(before) == 1
+
+
+@pytest.mark.slow
+def test_several_files_are_made_by_one_start_of_each_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    start = Worker._started
+
+    def counted(worker: Worker, log: Log) -> subprocess.Popen[bytes]:
+        before = worker._process
+        process = start(worker, log)
+        if process is not before:
+            started.append(log.path.stem)
+        return process
+
+    monkeypatch.setattr(Worker, "_started", counted)
+    loose = EASY.model_copy(update={"max_mean_probability_difference": 1.0, "accept_fragile": True})
+    recipes = (
+        Recipe(io=Io.uint8, representative_count=6, repair=Repair.none),
+        FLOAT16,
+        Recipe(quantize=Quantize.dynamic),
+    )
+    run = RunDir(tmp_path)
+    jobs = ExportJob(source(), FLOAT16, loose).for_recipes(recipes)
+    assert [job.thresholds.accept_fragile for job in jobs] == [True, False, False]
+    made = export_all(jobs, run)
+    assert [one.recipe.name for one in made] == ["int8-uint8-plain", "float16", "dynamic"]
+    assert all(one.published for one in made), [one.refusal() for one in made]
+    # Keras answers first, then LiteRT's kernels are needed; nothing starts them again.
+    assert started == ["record-keras", "quantize-int8-uint8-plain"]
+    assert len(list(run.recordings.glob("keras-*.json"))) == 1
+    alone = export(RunDir(tmp_path / "alone"))
+    (same,) = (one for one in made if one.recipe == FLOAT16)
+    assert alone.manifest.files["model.tflite"] == same.manifest.files["model.tflite"]
+    assert [one.resumed for one in export_all(jobs, run)] == [True] * 3

@@ -96,6 +96,29 @@ def test_a_pipe_is_no_file(bundle: Path) -> None:
     assert (refused.name, refused.evidence["found"]) == ("special_files", ["pipe"])
 
 
+def test_an_empty_folder_is_listed_by_no_manifest(bundle: Path) -> None:
+    (bundle / "goldens" / "more").mkdir()
+    verified = verify(bundle)
+    assert verified.refused_by is not None
+    assert verified.refused_by.name == "unlisted_files"
+    assert verified.refused_by.evidence["found"] == ["goldens/more/"]
+
+
+def test_what_to_do_follows_from_what_is_wrong(tmp_path: Path) -> None:
+    steps = {}
+    for name, spoil in {
+        "clutter": lambda folder: (folder / ".DS_Store").write_bytes(b"\0"),
+        "edited": lambda folder: (folder / "labels.txt").write_text("RED\n", encoding="utf-8"),
+    }.items():
+        folder = Path(shutil.copytree(BUNDLE, tmp_path / name))
+        spoil(folder)
+        refusal = verify(folder).refusal()
+        assert refusal is not None
+        steps[name] = refusal.next_step
+    assert str(steps["clutter"]).startswith("remove")
+    assert str(steps["edited"]).startswith("copy it again")
+
+
 def test_a_folder_that_is_no_bundle_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not a bundle"):
         verify(tmp_path)

@@ -19,7 +19,7 @@ from pipeline.export.int8.lower import lower
 from pipeline.export.int8.mean_rounding import absorb_mean_rounding
 from pipeline.export.int8.sequential import correct_sequentially
 from pipeline.export.int8.steps.bias_correction import bias_shift
-from pipeline.export.int8.steps.interface import BuildPlan, ChooseRange, Prepare
+from pipeline.export.int8.steps.interface import BuildPlan, ChooseRange, Prepare, SingleRanges
 from pipeline.export.int8.steps.ranges import best_range
 from pipeline.export.int8.steps.registry import plan_of
 from pipeline.export.int8.value_range import Ranges
@@ -59,7 +59,9 @@ class Int8Builder:
         self._sources: dict[tuple[Prepare, ...], _Source] = {
             (): _Source(prepared, self._statistics(prepared))
         }
-        self._known_ranges: dict[tuple[tuple[Prepare, ...], ChooseRange], Ranges] = {}
+        self._known_ranges: dict[
+            tuple[tuple[Prepare, ...], ChooseRange, tuple[SingleRanges, ...]], Ranges
+        ] = {}
 
     @property
     def float_model(self) -> Model:
@@ -128,12 +130,14 @@ class Int8Builder:
         )
 
     def _ranges(self, plan: BuildPlan) -> Ranges:
-        key = (plan.prepares, plan.choose_range)
+        key = (plan.prepares, plan.choose_range, plan.single_ranges)
         if key not in self._known_ranges:
             source = self._source(plan.prepares)
             main = source.model.subgraphs[0]
             found = {name: plan.choose_range(one) for name, one in source.statistics.items()}
             entry = text(main.tensors[int(main.inputs[0])].name)
             found[entry] = input_range(self._image, self._io)
+            for choose in plan.single_ranges:
+                found |= choose(source.model, source.statistics)
             self._known_ranges[key] = with_equal_scales(source.model, found)
         return self._known_ranges[key]

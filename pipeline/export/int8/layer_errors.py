@@ -17,13 +17,16 @@ from pipeline.contract.image import ImageContract
 from pipeline.contract.layer_errors import LayerFigures
 from pipeline.export.int8.activation_statistics import collect_statistics
 from pipeline.export.int8.affine import dequantize
+from pipeline.export.int8.builder import Int8Builder
 from pipeline.export.int8.float_graph import prepare
 from pipeline.export.int8.inputs import load_model, load_pixels
 from pipeline.export.int8.io_types import to_int8
 from pipeline.export.int8.kernels import ActivationProbe
+from pipeline.export.int8.measure import float_answers
 from pipeline.export.int8.operators import WEIGHTED
 from pipeline.export.int8.pairing import TensorPair, check_input, check_weights, paired
 from pipeline.export.int8.request import LayerErrorsAnswer, LayerErrorsRequest
+from pipeline.export.int8.sensitivity import differences_alone, weighted_layers
 from pipeline.export.int8.steps.registry import plan_of
 from pipeline.export.int8.threads import FIXED_PARTS, in_threads
 from pipeline.imaging.decode import Pixels
@@ -41,6 +44,8 @@ Float64 = npt.NDArray[np.float64]
 
 _WEIGHTS = 1
 _LOWEST, _HIGHEST = -128, 127
+# Enough for single layers to differ, and seconds.
+_IMAGES_ALONE = 128
 
 
 def layer_errors_child(request: LayerErrorsRequest, report: Report) -> LayerErrorsAnswer:
@@ -67,7 +72,40 @@ def layer_errors_child(request: LayerErrorsRequest, report: Report) -> LayerErro
     check_weights(float_model, int8_model, where)
     pixels = load_pixels(request.images, image, "read the images", report)
     figures = compare(float_model, int8_model, pairs, pixels, image, report)
-    return LayerErrorsAnswer(layers=tuple(figures))
+    alone = _alone(float_model, int8_model, pixels[:_IMAGES_ALONE], request, report)
+    return LayerErrorsAnswer(
+        layers=tuple(
+            one if one.in_floats else one.model_copy(update={"alone": alone.get(one.name)})
+            for one in figures
+        )
+    )
+
+
+def _alone(
+    float_model: Model,
+    int8_model: Model,
+    pixels: Array,
+    request: LayerErrorsRequest,
+    report: Report,
+) -> dict[str, float]:
+    """Return by name what each layer with weights changes when it alone is in 8 bits."""
+    image = request.image
+    entry = int8_model.subgraphs[0].tensors[int(int8_model.subgraphs[0].inputs[0])]
+    io = Io.uint8 if dtype_name(entry) == "uint8" else Io.int8
+    builder = Int8Builder(float_model, pixels, image, io, request.seed, report)
+    reference = float_answers(builder.float_model, pixels, image, report)
+    names = weighted_layers(builder.float_model)
+    found = differences_alone(
+        builder,
+        [(name,) for name in names],
+        pixels,
+        reference,
+        image,
+        io,
+        task="each layer alone in 8 bits",
+        report=report,
+    )
+    return dict(zip(names, found, strict=True))
 
 
 def compare(

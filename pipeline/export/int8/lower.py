@@ -52,6 +52,8 @@ def lower(model: Model, ranges: Ranges, *, float16: Collection[str] = ()) -> Mod
     """
     roomy = _with_room_for_biases(model, ranges)
     capped = _as_relu(roomy)
+    # The library takes it that a graph has signatures where its answer stays in floats.
+    roomy.signatureDefs = roomy.signatureDefs or []
     work = quantizer.Quantizer(pack(roomy))
     work.load_quantization_recipe(recipe.static_wi8_ai8())
     work.add_static_config(

@@ -130,28 +130,9 @@ def measure(
         size_bytes: of the finished file.
         report: receives progress.
     """
-    main = model.subgraphs[0]
-    entry, last = (main.tensors[int(tensors[0])] for tensors in (main.inputs, main.outputs))
-    scale, zero_point = scale_and_zero_point(entry)
     names = ", ".join(step.display_name for step in steps)
-    task, data = f"measure {names or 'plain int8'}", pack(model)
-    pixels = repair_set.pixels
-    count = len(pixels)
-
-    def answer(part: range) -> list[Array]:
-        kernel = Kernel(data)
-        found = []
-        for index in part:
-            if part.start == 0:
-                report(ProgressEvent(task, index * count // len(part), count))
-            found.append(kernel(to_int8(pixels[index], image, io, scale, zero_point)[None])[0])
-        return found
-
-    stored = np.stack([row for part in in_threads(count, answer) for row in part])
-    report(ProgressEvent(task, count, count))
-    answers = stored
-    if dtype_name(last) == "int8":
-        answers = dequantize(stored, *scale_and_zero_point(last))
+    task, count = f"measure {names or 'plain int8'}", len(repair_set.pixels)
+    answers = int8_answers(model, repair_set.pixels, image, io, task=task, report=report)
     agreed = int((answers.argmax(axis=1) == repair_set.reference.argmax(axis=1)).sum())
     agreement = agreed / count
     difference = float(np.abs(answers - repair_set.reference).max(axis=1).mean())
@@ -177,6 +158,39 @@ def measure(
         size_bytes=size_bytes,
         meets_target=meets_target,
     )
+
+
+def int8_answers(
+    model: Model, pixels: Array, image: ImageContract, io: Io, *, task: str, report: Report
+) -> Float32:
+    """Return what a graph with int8 input answers, in real units, float32 (n, ...).
+
+    Args:
+        model: an int8 model with int8 input; its output may be in floats.
+        pixels: uint8 (n, height, width, 3), resized, n at least 1.
+        image: gives the normalization.
+        io: which values reach the graph.
+        task: the name progress is reported under.
+        report: receives progress.
+    """
+    main, count, data = model.subgraphs[0], len(pixels), pack(model)
+    entry, last = (main.tensors[int(tensors[0])] for tensors in (main.inputs, main.outputs))
+    scale, zero_point = scale_and_zero_point(entry)
+
+    def answer(part: range) -> list[Array]:
+        kernel = Kernel(data)
+        found = []
+        for index in part:
+            if part.start == 0:
+                report(ProgressEvent(task, index * count // len(part), count))
+            found.append(kernel(to_int8(pixels[index], image, io, scale, zero_point)[None])[0])
+        return found
+
+    stored = np.stack([row for part in in_threads(count, answer) for row in part])
+    report(ProgressEvent(task, count, count))
+    if dtype_name(last) == "int8":
+        return dequantize(stored, *scale_and_zero_point(last))
+    return stored
 
 
 def labelled_figures(

@@ -79,7 +79,7 @@ def search(
     if not session.met:
         stopped = _with_first_blocks(session, base, repair)
         if not session.met and repair is Repair.max:
-            _with_sensitive_layers(session, base)
+            _with_sensitive_layers(session, _corrected(session, base))
     chosen = session.timed(_chosen(session.tried))
     balanced, recall = labelled_figures(repair_set.reference, repair_set)
     record = SearchRecord(
@@ -198,7 +198,7 @@ def _in_8_bits(session: _Session, repair: Repair) -> _Tried:
 def _with_first_blocks(session: _Session, base: _Tried, repair: Repair) -> Stop:
     """Leave more and more of the first blocks in floats; return why no more of them."""
     last = base
-    for steps, layers in _prefixes(session, base):
+    for steps, layers in _prefixes(session, _corrected(session, base)):
         found = session.timed(session.run(steps, layers))
         if (found.trial.latency_of_float16 or 0.0) > MAX_LATENCY_OF_FLOAT16:
             session.ruled_out(found)
@@ -215,16 +215,16 @@ def _with_first_blocks(session: _Session, base: _Tried, repair: Repair) -> Stop:
 
 
 def _prefixes(
-    session: _Session, base: _Tried
+    session: _Session, corrected: tuple[Step, ...]
 ) -> Iterator[tuple[tuple[Step, ...], tuple[str, ...]]]:
     blocks = leading_blocks(session.builder.float_model)
     for name, step in STEPS.items():
         for count in step.float16_block_counts:
             if count <= len(blocks):
-                yield (*_corrected(base), name), blocks[count - 1]
+                yield (*corrected, name), blocks[count - 1]
 
 
-def _with_sensitive_layers(session: _Session, base: _Tried) -> None:
+def _with_sensitive_layers(session: _Session, corrected: tuple[Step, ...]) -> None:
     """Leave the most sensitive layers in floats, more and more of them."""
     ranked = session.ranked()
     for name, step in STEPS.items():
@@ -232,7 +232,7 @@ def _with_sensitive_layers(session: _Session, base: _Tried) -> None:
             if count > len(ranked):
                 return
             layers = tuple(sorted(ranked[:count]))
-            found = session.timed(session.run((*_corrected(base), name), layers))
+            found = session.timed(session.run((*corrected, name), layers))
             if (found.trial.latency_of_float16 or 0.0) > MAX_LATENCY_OF_FLOAT16:
                 session.ruled_out(found)
                 return
@@ -240,9 +240,13 @@ def _with_sensitive_layers(session: _Session, base: _Tried) -> None:
                 return
 
 
-def _corrected(base: _Tried) -> tuple[Step, ...]:
+def _corrected(session: _Session, base: _Tried) -> tuple[Step, ...]:
     """Return the steps of a file, with those without which floats in it would be wasted."""
-    needed = {Step.ranges, Step.bias_correction}
+    needed = {
+        name
+        for name, step in STEPS.items()
+        if step.with_floats and step.applies(session.builder.float_model)
+    }
     # In floats the first convolution is not rounded, and copies of it do nothing.
     kept = needed | {*base.trial.steps} - {Step.dither}
     return tuple(step for step in Step if step in kept)

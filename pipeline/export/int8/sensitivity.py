@@ -10,15 +10,21 @@ the network's output instead of modelled.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from pipeline.contract.choices import Io, Step
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract.choices import Io
 from pipeline.contract.image import ImageContract
 from pipeline.export.int8.builder import Int8Builder
-from pipeline.export.int8.measure import RepairSet, measure
+from pipeline.export.int8.measure import RepairSet, int8_answers
 from pipeline.export.int8.operators import WEIGHTED
 from pipeline.progress import ProgressEvent, Report, silent
-from pipeline.tflite.edit import activations, name_of
+from pipeline.tflite.edit import Array, activations, name_of
 from pipeline.tflite.flatbuffer import Model, text
+
+Float32 = npt.NDArray[np.float32]
 
 _IMAGES_TO_MEASURE = 128
 # A layer takes seconds, and a search leaves eight in floats at most.
@@ -36,6 +42,46 @@ def weighted_layers(model: Model) -> list[str]:
     ]
 
 
+def differences_alone(
+    builder: Int8Builder,
+    groups: Sequence[tuple[str, ...]],
+    pixels: Array,
+    reference: Float32,
+    image: ImageContract,
+    io: Io,
+    *,
+    task: str,
+    report: Report,
+) -> list[float]:
+    """Return of each group of layers what it changes when it alone is in 8 bits.
+
+    Sums and pools stay in floats too: in 8 bits they would hide what one layer does.
+
+    Args:
+        builder: of the network.
+        groups: names of the tensors that the layers write.
+        pixels: uint8 (n, height, width, 3), resized, n at least 1.
+        reference: float32 (n, ...), the float model's answers to them.
+        image: gives the normalization.
+        io: which values reach the graph.
+        task: the name progress is reported under.
+        report: receives progress.
+
+    Returns:
+        The mean over images of the largest difference in any value of the answer.
+    """
+    model, found = builder.float_model, []
+    written = [text(model.subgraphs[0].tensors[j].name) for j in activations(model)]
+    for done, group in enumerate(groups):
+        report(ProgressEvent(task, done, len(groups)))
+        graph = builder.build_isolated(tuple(name for name in written if name not in group))
+        answers = int8_answers(graph, pixels, image, io, task=task, report=silent)
+        off = np.abs(answers - reference).reshape(len(pixels), -1)
+        found.append(float(off.max(axis=1).mean()))
+    report(ProgressEvent(task, len(groups), len(groups)))
+    return found
+
+
 def by_sensitivity(
     builder: Int8Builder, repair_set: RepairSet, image: ImageContract, io: Io, report: Report
 ) -> list[tuple[str, float]]:
@@ -44,32 +90,15 @@ def by_sensitivity(
     Of a network with very many layers, groups of neighbours are measured first, and single layers
     of the most sensitive groups only.
     """
-    model = builder.float_model
-    names, few = weighted_layers(model), _part(repair_set)
-    # Sums and pools stay in floats too: in 8 bits they would hide what one layer does.
-    written = [text(model.subgraphs[0].tensors[j].name) for j in activations(model)]
-
-    def alone(group: tuple[str, ...]) -> float:
-        others = tuple(name for name in written if name not in group)
-        trial = measure(
-            builder.build_isolated(others),
-            few,
-            image,
-            io,
-            steps=(Step.ranges, Step.bias_correction, Step.mixed_precision),
-            float16_layers=others,
-            size_bytes=0,
-            report=silent,
-        )
-        return trial.mean_difference
+    names = weighted_layers(builder.float_model)
+    every = max(1, len(repair_set.pixels) // _IMAGES_TO_MEASURE)
+    pixels, reference = repair_set.pixels[::every], repair_set.reference[::every]
 
     def ranked(groups: list[tuple[str, ...]], task: str) -> list[tuple[tuple[str, ...], float]]:
-        found = []
-        for done, group in enumerate(groups):
-            report(ProgressEvent(task, done, len(groups)))
-            found.append((group, alone(group)))
-        report(ProgressEvent(task, len(groups), len(groups)))
-        return sorted(found, key=lambda pair: -pair[1])
+        found = differences_alone(
+            builder, groups, pixels, reference, image, io, task=task, report=report
+        )
+        return sorted(zip(groups, found, strict=True), key=lambda pair: -pair[1])
 
     candidates = names
     if len(names) > _MOST_ALONE:
@@ -80,14 +109,3 @@ def by_sensitivity(
         candidates = [name for name in names if any(name in group for group in kept)]
     single = ranked([(name,) for name in candidates], "sensitivity of layers")
     return [(group[0], difference) for group, difference in single]
-
-
-def _part(repair_set: RepairSet) -> RepairSet:
-    every = max(1, len(repair_set.pixels) // _IMAGES_TO_MEASURE)
-    return RepairSet(
-        pixels=repair_set.pixels[::every],
-        labelled=0,
-        truth=repair_set.truth[:0],
-        reference=repair_set.reference[::every],
-        critical={},
-    )

@@ -60,6 +60,9 @@ _INT8_VERSION = {
 # The same source: a product whose steps are finer than its output's needs no rescale below 1.
 _MUL_RESCALED_UP = 3
 _FLOAT16_DEQUANTIZE = 3
+# The same source: of float activations and int8 weights, with a scale for each channel of a
+# convolution and one for a dense layer, whose activations are rounded about their own middle.
+_DYNAMIC_VERSION = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9}
 _MIN_RUNTIME = "min_runtime_version"
 # The converter pads the version to this many bytes.
 _MIN_RUNTIME_BYTES = 16
@@ -99,6 +102,8 @@ def _version(model: Model, operator: Any, old: Any) -> int:
         return _FLOAT16_DEQUANTIZE
     if "int8" not in dtypes and "uint8" not in dtypes:
         return int(old.version)
+    if name in _DYNAMIC_VERSION and dtype_name(touched[0]) == "float32":
+        return max(int(old.version), _DYNAMIC_VERSION[name])
     if name not in _INT8_VERSION:
         raise BadInput(
             "it is not known which runtimes run an operator of this model in int8",

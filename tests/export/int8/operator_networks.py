@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.contract.base import Frozen
-from pipeline.contract.choices import Io
 from pipeline.contract.image import ImageContract
-from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.export.convert import convert_keras
 from pipeline.progress import Report
 
@@ -131,8 +129,7 @@ def build(name: str) -> Any:
 
 def float_bytes(model: Any, image: ImageContract = IMAGE) -> bytes:
     """Return the float32 file that the project's own converter makes."""
-    recipe = Recipe(quantize=Quantize.float32, io=Io.float32)
-    return convert_keras(model, image, recipe, on_step=lambda _: None)
+    return convert_keras(model, image, on_step=lambda _: None)
 
 
 def convert_operator_networks(request: Conversions, report: Report) -> Converted:

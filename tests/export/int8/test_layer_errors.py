@@ -82,6 +82,19 @@ def test_weight_figures_are_those_of_the_float_weights(made: dict[str, Any]) -> 
     assert [layer["dead_channels"] for layer in made["uint8"]["layers"]] == [0, 0, 0]
 
 
+def test_each_layer_with_8_bits_is_measured_alone(made: dict[str, Any]) -> None:
+    layers = {layer["name"]: layer for layer in made["uint8"]["layers"]}
+    alone = {name: layer["alone"] for name, layer in layers.items()}
+    assert alone == pytest.approx(made["uint8"]["alone"], rel=1e-4)
+    assert all(0 < one < layers[PROJECT]["float_high"] / 10 for one in alone.values())
+    mixed = {layer["name"]: layer["alone"] for layer in made["mixed"]["layers"]}
+    assert mixed[DEPTHWISE] is None
+    assert mixed[EXPAND] > 0
+    # A range cut in the file is the file's fault, not the layer's.
+    cut = {layer["name"]: layer["alone"] for layer in made["clipped"]["layers"]}
+    assert cut[PROJECT] == pytest.approx(alone[PROJECT], rel=0.5)
+
+
 def test_a_range_cut_in_half_saturates_both_ends_of_a_linear_layer(made: dict[str, Any]) -> None:
     last = made["clipped"]["layers"][-1]
     assert last["saturated_share"] == pytest.approx(made["clipped"]["plain"]["saturated_share"])
@@ -281,6 +294,7 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
     path = saved("clipped", pack(lower(model, ranges)))
     found["clipped"] = {**debug(path), "plain": by_hand(path, source, pixels, Io.int8)}
     hidden = statistics[DEPTHWISE]
+    found["uint8"]["alone"] = alone_by_hand(builder(Io.uint8), pixels)
     found["uint8"]["zeros"] = float((hidden.samples == 0).mean())
 
     for name, changed in {
@@ -294,6 +308,34 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
     found["another size"] = debug(plain, image=larger)
     found["changed"] = debug(plain, int8_file={"path": plain, "sha256": "0" * 64})
     return Cases(found=found)
+
+
+def alone_by_hand(maker: Any, pixels: Any) -> dict[str, float]:
+    """Return what each layer does alone, from whole files and the interpreter's answers."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    from pipeline.tflite.edit import pack
+
+    def answers(data: bytes, inputs: list[Any]) -> Any:
+        interpreter = Interpreter(model_content=data)
+        interpreter.allocate_tensors()
+        (entry,), (last,) = interpreter.get_input_details(), interpreter.get_output_details()
+        rows = []
+        for values in inputs:
+            interpreter.set_tensor(entry["index"], values[None].astype(entry["dtype"]))
+            interpreter.invoke()
+            rows.append(interpreter.get_tensor(last["index"])[0].astype(np.float64))
+        scale, zero_point = last["quantization"]
+        return (np.stack(rows) - zero_point) * (scale or 1)
+
+    real = [(one.astype(np.float32) - 127.5) / 127.5 for one in pixels]
+    wanted = answers(pack(maker.float_model), real)
+    found = {}
+    for name in ORDER:
+        others = tuple(other for other in ORDER if other != name)
+        got = answers(maker.finish(maker.build_isolated(others)), list(pixels))
+        found[name] = float(np.abs(got - wanted).reshape(len(pixels), -1).max(axis=1).mean())
+    return found
 
 
 def by_hand(int8: str, source: str, pixels: Any, io: Io) -> dict[str, float]:

@@ -111,10 +111,12 @@ def run(
     ranked: list[tuple[str, float]] = RANKED,
     blocks: list[tuple[str, ...]] = BLOCKS,
     dithers: bool = False,
+    softmax: bool = False,
 ) -> Found:
     steps = {
-        name: replace(step, applies=lambda _: dithers) if name is Step.dither else step
-        for name, step in STEPS.items()
+        **STEPS,
+        Step.dither: replace(STEPS[Step.dither], applies=lambda _: dithers),
+        Step.logits: replace(STEPS[Step.logits], applies=lambda _: softmax),
     }
     monkeypatch.setattr(module, "STEPS", steps)
     monkeypatch.setattr(module, "measure", script.measure)
@@ -174,6 +176,33 @@ def test_copies_of_channels_are_worth_a_twentieth_and_nothing_before_floats(
     assert {steps for steps, _ in script.tried[5:]} == {prefix}
     # The first blocks in floats must beat what was kept by a tenth, here 0.085 or 0.09.
     assert (found.steps == dithered) is kept
+
+
+@pytest.mark.parametrize("difference", [0.09, 0.11])
+def test_the_logits_are_centred_where_it_gains_and_always_before_floats(
+    difference: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    centred = (*ROUNDING, Step.logits)
+    script = Script({(BIAS, 0): 0.2, (ROUNDING, 0): 0.1, (centred, 0): difference})
+    found = run(monkeypatch, script, Repair.max, softmax=True)
+    assert script.tried[4] == (centred, 0)
+    assert found.steps == (centred if difference < 0.1 else ROUNDING)
+    # With less rounded before them the logits count for more.
+    assert {steps for steps, _ in script.tried[5:]} == {
+        (*centred, Step.float16_prefix),
+        (*centred, Step.mixed_precision),
+    }
+
+
+def test_auto_centres_the_logits_before_it_copies_channels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    centred = (*ROUNDING, Step.logits)
+    script = Script({(BIAS, 0): 0.2, (ROUNDING, 0): 0.1, (centred, 0): 0.01})
+    found = run(monkeypatch, script, softmax=True, dithers=True)
+    # What costs no latency comes first.
+    assert not any(Step.dither in steps for steps, _ in script.tried)
+    assert found.steps == centred
 
 
 def test_nothing_stays_in_floats_if_one_file_meets_the_target(

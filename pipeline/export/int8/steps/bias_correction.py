@@ -65,4 +65,5 @@ STEP = RepairStep(
     name=Step.bias_correction,
     source="Nagel et al. 2019, arXiv 1906.04721, section 4.2",
     apply=_apply,
+    with_floats=True,
 )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipeline.contract.choices import Step
 from pipeline.export.int8.affine import dequantize
-from pipeline.export.int8.value_range import Observed, Range, min_max
+from pipeline.export.int8.value_range import Observed, Range, Ranges, min_max
 from pipeline.tflite.edit import Array
 from pipeline.tflite.flatbuffer import Model
 
@@ -51,6 +51,7 @@ class LayerInput:
 
 Prepare = Callable[[Model, "Statistics"], Model]
 ChooseRange = Callable[[Observed], Range]
+SingleRanges = Callable[[Model, "Statistics"], Ranges]
 Correction = Callable[["Layer", LayerInput], None]
 
 
@@ -59,13 +60,15 @@ class BuildPlan:
     """Say how an int8 graph is made from a float one.
 
     prepares: rewrite the float model first, one after another, each keeping its function.
-    choose_range: gives each activation's range. corrections: change an int8 layer in place, in
+    choose_range: gives each activation's range, single_ranges those of tensors for which
+    it is chosen otherwise. corrections: change an int8 layer in place, in
     this order, layer by layer. offered_layers: the layers that a search or a recipe names for
     floats. float16_layers: those that stay in floats.
     """
 
     prepares: tuple[Prepare, ...] = ()
     choose_range: ChooseRange = min_max
+    single_ranges: tuple[SingleRanges, ...] = ()
     corrections: tuple[Correction, ...] = ()
     offered_layers: tuple[str, ...] = ()
     float16_layers: tuple[str, ...] = ()
@@ -80,7 +83,8 @@ class RepairStep:
     trial after another, and float16_block_counts: up to which of the places where a block ends;
     both empty for a step that keeps everything in 8 bits. alone: whether a search tries it without
     the next one. applies: whether a float model has what the step changes.
-    min_gain: by what share of the error it must lower it to be kept.
+    min_gain: by what share of the error it must lower it to be kept. with_floats: whether a file
+    with layers in floats has it, whatever it gains in 8 bits alone.
     """
 
     name: Step
@@ -91,6 +95,7 @@ class RepairStep:
     alone: bool = True
     applies: Callable[[Model], bool] = lambda _: True
     min_gain: float = 0.0
+    with_floats: bool = False
 
     @property
     def title(self) -> str:

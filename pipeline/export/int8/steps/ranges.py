@@ -90,4 +90,5 @@ STEP = RepairStep(
     apply=_apply,
     # Without the biases it hardly helps, and never was chosen.
     alone=False,
+    with_floats=True,
 )

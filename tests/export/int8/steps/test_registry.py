@@ -14,6 +14,7 @@ from pipeline.export.int8.steps.bias_correction import correct_bias
 from pipeline.export.int8.steps.dither import dither
 from pipeline.export.int8.steps.equalization import equalize
 from pipeline.export.int8.steps.interface import BuildPlan
+from pipeline.export.int8.steps.logits import centre_logits, logits_range
 from pipeline.export.int8.steps.ranges import best_range
 from pipeline.export.int8.steps.registry import STEPS, describe, plan_of
 from pipeline.export.int8.steps.rounding import round_layer
@@ -68,7 +69,8 @@ def test_weights_are_rounded_before_the_bias_makes_up_for_it_in_whatever_order_t
         plan = plan_of(steps, ("a", "b"))
         assert plan.corrections == (round_layer, correct_bias)
         # The copies are of channels that fill their bits already.
-        assert plan.prepares == (equalize, dither)
+        assert plan.prepares == (equalize, dither, centre_logits)
+        assert plan.single_ranges == (logits_range,)
         assert plan.choose_range is best_range
         assert plan.float16_layers == ("a", "b")
 
