@@ -103,7 +103,7 @@ def cache_pixels(
         EnvironmentProblem: the disk has no room for the shards.
         OSError: a file cannot be written.
     """
-    shards = _shards(stem, records, contract, shard_bytes)
+    shards = plan_shards(stem, records, contract, shard_bytes)
     most = shards[0].count
     missing = []
     for number, shard in enumerate(shards):
@@ -135,9 +135,10 @@ def cache_pixels(
     return ShardedPixels(shards)
 
 
-def _shards(
+def plan_shards(
     stem: Path, records: Sequence[ImageRecord], contract: ImageContract, shard_bytes: int
 ) -> list[Shard]:
+    """Return the shards that `cache_pixels` keeps these images in, without looking at one."""
     shape = (contract.height_px, contract.width_px, contract.channels)
     most = max(1, shard_bytes // math.prod(shape))
     starts = range(0, len(records), most)

@@ -29,7 +29,7 @@ _LENGTH = struct.Struct("<Q")
 _HEAD_BYTES = 12
 _FRAME_BYTES = 16
 _DIGEST_BYTES = 32
-_BUFFER_BYTES = 1 << 23
+_BUFFER_BYTES = 1 << 20
 
 ImageShape = tuple[int, int, int]
 
