@@ -54,12 +54,17 @@ class TrainingState:
         return sorted(self.folder.glob("*.npz"))
 
     def pixels(self, split: str) -> Path:
-        """Return the array of a split's resized pixels, before augmentation."""
-        return self.folder / f"{split}-pixels.npy"
+        """Return the stem of the shards of a split's resized pixels, before augmentation."""
+        return self.folder / f"{split}-pixels"
 
     def features(self, split: str, view: int, layer: Literal["trunk", "pooled"]) -> Path:
         """Return the array of a split's features in one mirrored view."""
         return self.folder / f"{split}-{view}-{layer}.npy"
+
+
+def shard_of(stem: Path, number: int, shards: int) -> Path:
+    """Return the file of one shard, counted from 0, of so many of the same stem."""
+    return stem.with_name(f"{stem.name}-{number:05d}-of-{shards:05d}.tfrecord")
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,7 @@ from pipeline.training.model import (
 )
 from pipeline.training.predict import predictor
 from pipeline.training.request import Settings
-
-Pixels = npt.NDArray[np.uint8]
+from pipeline.training.shards import ShardedPixels
 
 _FEWEST_VIEWS = 2
 
@@ -233,10 +232,10 @@ class _Training:
         probabilities = predictor(model, self.image)(self._pixels(split), report)
         return Answers(self._truth(split), probabilities)
 
-    def _pixels(self, split: Split) -> Pixels:
-        path = self.journal.files.pixels(split)
+    def _pixels(self, split: Split) -> ShardedPixels:
+        stem = self.journal.files.pixels(split)
         records, root = self.dataset.of(split), Path(self.dataset.root)
-        return cache_pixels(path, records, root, self.image, self.report)
+        return cache_pixels(stem, records, root, self.image, self.report)
 
     def _truth(self, split: Split) -> Truth:
         labels, records = self.dataset.labels, self.dataset.of(split)

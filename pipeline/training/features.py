@@ -16,6 +16,7 @@ from pipeline.contract.run import TrainingState
 from pipeline.contract.sealed import is_whole, seal
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.input import allocate, batches, normalized
+from pipeline.training.shards import ShardedPixels
 
 _BATCH = 32
 
@@ -52,7 +53,7 @@ def cache_features(
     files: TrainingState,
     split: str,
     trunk: keras.Model,
-    pixels: npt.NDArray[np.uint8],
+    pixels: ShardedPixels,
     views: int,
     image: ImageContract,
     report: Report,
@@ -63,7 +64,7 @@ def cache_features(
         files: name the arrays; each is renamed into place when whole.
         split: of the images.
         trunk: a model from the image to (trunk features, pooled features).
-        pixels: uint8 (images, height, width, 3).
+        pixels: of the images.
         views: how many views, from number 0 on.
         image: the contract.
         report: gets the progress, batch by batch.

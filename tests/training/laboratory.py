@@ -30,12 +30,14 @@ from pipeline.training.model import build, save, set_batch_norm_momentum, split_
 from pipeline.training.request import TrainRequest
 from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
 from tests.training.samples import SMALL, coloured_dataset, small_image, small_width
+from tests.training.shard_trials import shard_trials
 
 
 def experiment(request: LaboratoryRequest, report: Report) -> LaboratoryAnswer:
     folder = request.folder
     found = {
         "pixels": _pixels(folder, request.images),
+        "shards": shard_trials(folder / "shards"),
         "changed": _changed(folder, request.images[0]),
         "augment": _augment(),
         "adam": _adam(),
@@ -66,9 +68,9 @@ def _changed(folder: Path, image: Path) -> dict[str, Any]:
         size_bytes=image.stat().st_size,
         sha256="0" * 64,
     )
-    cache = folder / "changed.npy"
-    error = _refusal(lambda: cache_pixels(cache, [record], image.parent, SMALL, silent))
-    return {"error": error, "cached": cache.exists()}
+    stem = folder / "changed"
+    error = _refusal(lambda: cache_pixels(stem, [record], image.parent, SMALL, silent))
+    return {"error": error, "cached": bool(list(folder.glob("*changed*")))}
 
 
 def _refusal(action: Callable[[], object]) -> dict[str, Any] | None:
