@@ -54,6 +54,13 @@ def train(
             min=1, max=100_000, help="Epochs of the longest phase; the recipe's own by default."
         ),
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="Train as long as fits, by the speed of this machine, instead of --epochs.",
+        ),
+    ] = None,
     critical: CriticalOption = None,
     seed: SeedOption = 0,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
@@ -77,6 +84,7 @@ def train(
             width=width,
             batch_size=batch_size,
             epochs=epochs,
+            budget_minutes=budget,
         )
         request = config.request(seed)
     with run.lock(), output.progress() as report:

@@ -113,7 +113,7 @@ def test_the_same_request_again_returns_at_once(trained: Trained) -> None:
 @pytest.mark.parametrize(
     ("target", "value", "said"),
     [
-        ("REVISION", 99, "revision 1 was used, now 99"),
+        ("REVISION", 99, "revision 2 was used, now 99"),
         ("package_versions", None, "tensorflow"),
         (None, None, "the dataset, the weights or the options are others"),
     ],
@@ -149,7 +149,7 @@ def test_every_version_that_decides_the_weights_is_an_input(trained: Trained) ->
     made_with = trained.manifest.training["made_with"]
     assert made_with == {
         **{name: version(name) for name in ("keras", "numpy", "pillow", "tensorflow")},
-        "revision": "1",
+        "revision": "2",
     }
 
 
