@@ -29,9 +29,10 @@ class Work(Frozen):
 class Speed(Frozen):
     """State what a piece of work took on this machine, in seconds, measured on real batches.
 
-    `start_s` is the first step of a phase, which builds its graph; `step_s` and `head_step_s` are
-    later steps of the longest phase and of the head's; `image_s` is the whole network's answer to
-    an image, `validation_image_s` that of the layers that are trained. `spent_s` went by before.
+    `start_s` is the first step and validation of a phase, which build its graphs; `step_s` and
+    `head_step_s` are later steps of the longest phase and of the head's; `image_s` is the whole
+    network's answer to an image, `validation_image_s` that of the layers that are trained.
+    `spent_s` went by before.
     """
 
     start_s: float

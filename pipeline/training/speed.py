@@ -107,19 +107,20 @@ def seconds_each(call: Callable[[], object]) -> float:
 
 
 def step_seconds(phase: Phase, journal: Journal) -> tuple[float, float]:
-    """Measure a phase's first step, with its tracing, and a later one, in seconds.
+    """Measure what a phase takes to start, and a later step of it, in seconds.
 
-    The batches are those of the first epoch, from its first on as often as needed; the model is
-    left as it was.
+    The start is the first step and the first validation, with their tracing. The batches are
+    those of the first epoch, from its first on as often as needed; the model is left as it was.
     """
     before = [np.array(variable) for variable in phase.model.variables]
     step = training_step(phase, journal)
     batches: list[Any] = list(islice(phase.batches(1), ROUNDS + 1))
     began = time.monotonic()
     step(*batches[0])
-    first_s = time.monotonic() - began
+    phase.validate()
+    start_s = time.monotonic() - began
     again = (batch for cycle in repeat(batches) for batch in cycle)
     each_s = seconds_each(lambda: step(*next(again)))
     for variable, value in zip(phase.model.variables, before, strict=True):
         variable.assign(value)
-    return first_s, each_s
+    return start_s, each_s

@@ -170,3 +170,35 @@ def test_class_weights_have_mean_one_and_follow_the_power(found: dict[str, Any])
     weights = found["weights"]
     assert np.mean(weights) == pytest.approx(1.0)
     assert weights[4] / weights[0] == pytest.approx(2.0)
+
+
+def test_the_members_of_a_fine_tuning_are_averaged(found: dict[str, Any]) -> None:
+    facts = found["transfer"]
+    assert facts["phases"] == ["finetune", "finetune-2", "head"]
+    assert facts["places"] == 4
+    assert facts["apart"] > 1e-5
+    assert facts["off the mean"] < 1e-6
+    assert facts["resumed"] < 1e-6
+
+
+def test_mixup_mixes_targets_in_pairs_the_same_way_for_the_same_epoch(
+    found: dict[str, Any],
+) -> None:
+    facts = found["transfer"]
+    total, low, high = facts["targets"]
+    assert total == pytest.approx(24.0, abs=1e-3)
+    assert low >= 0.0
+    assert high <= 1.0 + 1e-6
+    assert facts["mixed"] > 0
+    assert facts["repeats"]
+    assert facts["differs"]
+    assert facts["steps"] == [4, 4, 4]
+
+
+def test_measuring_the_speed_leaves_the_model_and_the_journal_as_they_were(
+    found: dict[str, Any],
+) -> None:
+    speed = found["speed"]
+    assert speed["start_s"] > speed["step_s"] > 0.0
+    assert speed["untouched"]
+    assert not speed["written"]
