@@ -76,6 +76,19 @@ RECIPES: dict[str, dict[str, Any]] = {
     "no smoothing": {**_FIXED, "label_smoothing": 0.0},
     "2 averaged": {**_FIXED, "members": 2},
     "4 averaged": {**_FIXED, "members": 4},
+    "mixup 0.2, weights 0.75": {**_FIXED, "mixup": 0.2, "class_weight_power": 0.75},
+    "2 averaged, mixup 0.2, weights 0.75": {
+        **_FIXED,
+        "members": 2,
+        "mixup": 0.2,
+        "class_weight_power": 0.75,
+    },
+    "4 averaged, mixup 0.2, weights 0.75": {
+        **_FIXED,
+        "members": 4,
+        "mixup": 0.2,
+        "class_weight_power": 0.75,
+    },
 }
 
 

@@ -159,7 +159,7 @@ class TrainRequest(Frozen):
     @model_validator(mode="after")
     def _one_length(self) -> TrainRequest:
         if self.budget_minutes is not None and self.epochs is not None:
-            raise ValueError("the budget chooses the epochs: give the one or the other")
+            raise ValueError("a budget chooses the epochs: give budget_minutes or epochs, not both")
         return self
 
     @model_validator(mode="after")

@@ -78,7 +78,7 @@ def test_the_longest_schedule_that_fits_is_chosen(minutes: float, recipe: Settin
 
 def test_a_budget_and_epochs_are_not_both_taken() -> None:
     assert TrainRequest(budget_minutes=5.0).budget_minutes == 5.0
-    with pytest.raises(ValidationError, match="the one or the other"):
+    with pytest.raises(ValidationError, match="not both"):
         TrainRequest(budget_minutes=5.0, epochs=3)
     for wrong in (0.0, -1.0, float("nan")):
         with pytest.raises(ValidationError):
