@@ -75,6 +75,17 @@ RECIPES: dict[str, dict[str, Any]] = {
     "weights 0.75": {**_FIXED, "class_weight_power": 0.75},
     "no smoothing": {**_FIXED, "label_smoothing": 0.0},
     "2 averaged": {**_FIXED, "members": 2},
+    "weights 0.75, views distilled": {
+        **_FIXED,
+        "class_weight_power": 0.75,
+        "distil_epochs": 12,
+    },
+    "mixup 0.2, weights 0.75, views distilled": {
+        **_FIXED,
+        "mixup": 0.2,
+        "class_weight_power": 0.75,
+        "distil_epochs": 12,
+    },
     "4 averaged": {**_FIXED, "members": 4},
     "mixup 0.2, weights 0.75": {**_FIXED, "mixup": 0.2, "class_weight_power": 0.75},
     "2 averaged, mixup 0.2, weights 0.75": {

@@ -75,7 +75,12 @@ def expected_s(settings: Settings, speed: Speed, work: Work) -> float:
     total = speed.spent_s + settings.members * phase_s + work.images * speed.image_s
     if settings.strategy != "transfer":
         return total
-    seen = views(settings, work) * work.train_images + work.validation_images
+    shown = views(settings, work)
+    if settings.distil_epochs:
+        answers = settings.distil_sets * shown * work.train_images
+        total += answers * speed.validation_image_s
+        total += speed.start_s + settings.distil_epochs * epoch_s
+    seen = shown * work.train_images + work.validation_images
     head_s = settings.head_epochs * work.steps * speed.head_step_s
     return total + seen * speed.image_s + head_s
 
@@ -121,7 +126,16 @@ def schedules(settings: Settings, work: Work) -> Iterator[Settings]:
         return
     for epochs in (*(n for n in _SHORTER_EPOCHS if n < settings.epochs), settings.epochs):
         shown = min(views(settings, work), max(FEWEST_VIEWS, epochs))
-        shorter = {"epochs": epochs, "members": 1, "cached_images": shown * work.train_images}
-        yield settings.model_copy(update=shorter)
+        shorter = settings.model_copy(
+            update={
+                "epochs": epochs,
+                "members": 1,
+                "cached_images": shown * work.train_images,
+                "distil_epochs": 0,
+            }
+        )
+        yield shorter
+    if settings.distil_epochs:
+        yield settings.model_copy(update={"members": 1})
     for members in range(2, max(MAX_MEMBERS, settings.members) + 1):
         yield settings.model_copy(update={"members": members})

@@ -59,6 +59,11 @@ class Settings(Frozen):
     keep: Keep = "best"
     members: int = 1
     mixup: float = 0.0
+    # After it: how long the weights learn the mean of their answers to all views, and from how
+    # many sets of mixed pairs; 0 epochs for not at all.
+    distil_epochs: int = 0
+    distil_learning_rate: float = 1e-4
+    distil_sets: int = 4
     # How many images' features to cache: the more images, the fewer mirrored views of each.
     cached_images: int = 0
 

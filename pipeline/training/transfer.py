@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from pipeline.metrics import Truth
 from pipeline.progress import Report
+from pipeline.training.distil import Pairs, mean_answers
 from pipeline.training.features import Features
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import batches
@@ -29,7 +30,9 @@ from pipeline.training.request import Settings
 
 Rows = npt.NDArray[np.int64]
 # Which random draw of an epoch is meant: each has a stream of its own.
-_ORDER, _VIEW, _MIX = range(3)
+_ORDER, _VIEW, _MIX, _PAIR = range(4)
+# No member has this number.
+_DISTIL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,10 @@ class Transfer:
             _assign(top.variables, start)
             fit(self.finetune(member), self.journal, self.report)
             trained.append(_values(top.trainable_variables))
-        _assign(
-            top.trainable_variables, [np.mean(one, axis=0) for one in zip(*trained, strict=True)]
-        )
+        averaged = [np.mean(values, axis=0) for values in zip(*trained, strict=True)]
+        _assign(top.trainable_variables, averaged)
+        if self.settings.distil_epochs:
+            fit(self.distil(), self.journal, self.report)
 
     def head(self) -> Phase:
         """Return the phase that trains the dense layer alone."""
@@ -102,6 +106,47 @@ class Transfer:
             lambda epoch: self._seen(self.train.features.trunk, tf.float16, epoch, member),
             partial(predictor(top), self.held_out.features.trunk[0]),
             self.settings,
+        )
+
+    def distil(self) -> Phase:
+        """Return the phase that teaches the model as it is the mean of its answers to all views."""
+        body, head, top = self.parts.body, self.parts.head, self.parts.top
+        views, images = self.train.features.trunk, len(self.train.truth)
+        sets = [
+            Pairs.draw(images, self._draw(number, 0, _PAIR))
+            for number in range(self.settings.distil_sets)
+        ]
+        path = self.journal.files.mean_answers
+        # A file of an earlier teacher of the same training is the same: everything is seeded.
+        taught = mean_answers(path, predictor(top), views, sets, self.report)
+
+        def seen(epoch: int) -> tf.data.Dataset:
+            order = self._draw(epoch, _DISTIL, _ORDER).permutation(images)
+            which = self._draw(epoch, _DISTIL, _VIEW).integers(len(views), size=images)
+            number, size = epoch % len(sets), self.settings.batch_size
+
+            def gather(rows: Rows) -> npt.NDArray[Any]:
+                return np.concatenate(
+                    [
+                        sets[number].mixed(views[which[r]], rows[i : i + 1])
+                        for i, r in enumerate(rows)
+                    ]
+                )
+
+            aims = (taught[number][order], np.ones(images, np.float32))
+            targets = tf.data.Dataset.from_tensor_slices(aims).batch(size)
+            rows = batches(gather, order, size, tf.float32)
+            return tf.data.Dataset.zip(rows, targets).map(lambda row, aim: (row[1], *aim))
+
+        return self._phase(
+            "distil",
+            top,
+            lambda rows: head(body(rows, training=False), training=True),
+            self.settings.distil_epochs,
+            self.settings.distil_learning_rate,
+            seen,
+            partial(predictor(top), self.held_out.features.trunk[0]),
+            self.settings.model_copy(update={"label_smoothing": 0.0, "keep": "last"}),
         )
 
     def _phase(

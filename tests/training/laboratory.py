@@ -22,6 +22,7 @@ from pipeline.training import adam
 from pipeline.training.augment import flip_and_rotate, rotate
 from pipeline.training.backbones import DEFAULT, NAMES, backbone
 from pipeline.training.child import train_child
+from pipeline.training.distil import Pairs
 from pipeline.training.features import Features
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import ImageReader, batches, cache_pixels
@@ -308,10 +309,16 @@ def _transfer(folder: Path) -> dict[str, Any]:
     mixing = _tiny_transfer(folder / "mixing", mixup=0.5)
     batches = [list(mixing.finetune(1).batches(epoch)) for epoch in (1, 1, 2)]
     first, again, other = (np.concatenate([batch[1] for batch in epoch]) for epoch in batches)
+    distilled = _tiny_transfer(folder / "distilled", keep="last", distil_epochs=2, distil_sets=2)
+    distilled.run()
+    taught = np.load(distilled.journal.files.mean_answers)
     resumed = _tiny_transfer(folder / "averaged", members=2, keep="last")
     resumed.run()
     return {
         "off the mean": float(max(off)),
+        "distilled": [e.epoch for e in distilled.journal.history() if e.phase == "distil"],
+        "taught": [list(taught.shape), float(np.abs(taught.sum(axis=2) - 1.0).max())],
+        "mix": _mix(),
         "apart": float(max(apart)),
         "places": len(places),
         "phases": sorted({epoch.phase for epoch in averaged.journal.history()}),
@@ -325,6 +332,17 @@ def _transfer(folder: Path) -> dict[str, Any]:
         "differs": bool((first != other).any()),
         "steps": [len(epoch) for epoch in batches],
     }
+
+
+def _mix() -> float:
+    """Return how far a mix is from the sum people write down."""
+    random = np.random.default_rng(4)
+    view = random.normal(size=(6, 2, 3)).astype(np.float16)
+    pairs = Pairs.draw(6, random)
+    rows = np.array([4, 0])
+    share = pairs.share[rows][:, None, None].astype(np.float64)
+    sums = share * view[rows] + (1.0 - share) * view[pairs.partner[rows]]
+    return float(np.abs(pairs.mixed(view, rows) - sums).max())
 
 
 def _speed(folder: Path) -> dict[str, Any]:

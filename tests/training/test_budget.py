@@ -49,14 +49,23 @@ def test_the_expected_seconds_are_the_sum_of_the_work() -> None:
     )
 
 
-@pytest.mark.parametrize("settings", [TRANSFER, SEED])
+def test_distilling_counts_its_answers_and_its_epochs() -> None:
+    plain = TRANSFER.model_copy(update={"distil_epochs": 0, "cached_images": 3000})
+    taught = plain.model_copy(update={"distil_epochs": 6, "distil_sets": 2})
+    more = expected_s(taught, SPEED, WORK) - expected_s(plain, SPEED, WORK)
+    assert more == pytest.approx(2 * 3 * 1000 * 0.005 + 5.0 + 6 * (32 * 0.5 + 200 * 0.005))
+
+
+@pytest.mark.parametrize(
+    "settings", [TRANSFER, TRANSFER.model_copy(update={"distil_epochs": 6}), SEED]
+)
 def test_schedules_grow_to_the_recipe_and_beyond_it_only_in_members(settings: Settings) -> None:
     found = list(schedules(settings, WORK))
     seconds = [expected_s(one, SPEED, WORK) for one in found]
     assert seconds == sorted(seconds)
     assert len(set(seconds)) == len(seconds)
     assert max(one.epochs for one in found) == settings.epochs
-    assert found[-1].members == (MAX_MEMBERS if settings is TRANSFER else 1)
+    assert found[-1].members == (1 if settings is SEED else MAX_MEMBERS)
 
 
 @given(minutes=st.floats(min_value=0.01, max_value=300.0), recipe=st.sampled_from([TRANSFER, SEED]))

@@ -202,3 +202,12 @@ def test_measuring_the_speed_leaves_the_model_and_the_journal_as_they_were(
     assert speed["start_s"] > speed["step_s"] > 0.0
     assert speed["untouched"]
     assert not speed["written"]
+
+
+def test_the_views_mean_answers_to_mixed_pairs_are_taught(found: dict[str, Any]) -> None:
+    facts = found["transfer"]
+    assert facts["distilled"] == [0, 1, 2]
+    shape, off_one = facts["taught"]
+    assert shape == [2, 24, 2]
+    assert off_one < 1e-5
+    assert facts["mix"] < 1e-6
