@@ -54,6 +54,13 @@ def train(
             min=1, max=100_000, help="Epochs of the longest phase; the recipe's own by default."
         ),
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="Train as long as fits, by the speed of this machine, instead of --epochs.",
+        ),
+    ] = None,
     calibrate: Annotated[
         bool,
         typer.Option(
@@ -84,6 +91,7 @@ def train(
             width=width,
             batch_size=batch_size,
             epochs=epochs,
+            budget_minutes=budget,
             calibrate=calibrate,
         )
         request = config.request(seed)

@@ -57,6 +57,11 @@ class TrainingState:
         """Return the stem of the shards of a split's resized pixels, before augmentation."""
         return self.folder / f"{split}-pixels"
 
+    @property
+    def mean_answers(self) -> Path:
+        """Return the array of the teacher's answers, averaged over the views."""
+        return self.folder / "mean-answers.npy"
+
     def features(self, split: str, view: int, layer: Literal["trunk", "pooled"]) -> Path:
         """Return the array of a split's features in one mirrored view."""
         return self.folder / f"{split}-{view}-{layer}.npy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,18 @@ def view(images: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.uint8]:
     return images
 
 
+def trunk_function(trunk: keras.Model, image: ImageContract) -> Callable[[Any], Any]:
+    """Return the function from uint8 (batch, height, width, 3) to (trunk, pooled features)."""
+
+    def features(images: tf.Tensor) -> Any:
+        return trunk(normalized(images, image), training=False)
+
+    traced: Callable[[Any], Any] = tf.function(
+        features, input_signature=[tf.TensorSpec(trunk.input.shape, tf.uint8)]
+    )
+    return traced
+
+
 def cache_features(
     files: TrainingState,
     split: str,
@@ -72,11 +85,7 @@ def cache_features(
     found = Features([], [])
     total = views * len(pixels)
 
-    def features(images: tf.Tensor) -> Any:
-        return trunk(normalized(images, image), training=False)
-
-    compute = tf.function(features, input_signature=[tf.TensorSpec(trunk.input.shape, tf.uint8)])
-
+    compute = trunk_function(trunk, image)
     for number in range(views):
         trunk_file = files.features(split, number, "trunk")
         pooled_file = files.features(split, number, "pooled")

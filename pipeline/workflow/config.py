@@ -21,7 +21,7 @@ from pipeline.parity.thresholds import Thresholds
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.training.backbones import DEFAULT, backbone
 from pipeline.training.choices import TrainRecipe
-from pipeline.training.request import MAX_SEED, BackboneName, Count, TrainRequest, Width
+from pipeline.training.request import MAX_SEED, BackboneName, Count, Minutes, TrainRequest, Width
 
 
 def _known_runtime(version: str) -> str:
@@ -73,6 +73,7 @@ class TrainConfig(Frozen):
     width: Width = 1.0
     batch_size: Count | None = None
     epochs: Count | None = None
+    budget_minutes: Minutes | None = None
     calibrate: bool = Field(default=True, description="whether to scale by a temperature")
 
     @classmethod

@@ -257,3 +257,44 @@ def test_space_that_the_system_refuses_ends_in_an_error_and_leaves_no_half_shard
     assert shards["limit"]["kind"] == "OSError"
     assert "larger than this process may write" in shards["limit"]["what"]
     assert shards["limit"]["left"] == shards["names"][1:]
+
+
+def test_the_members_of_a_fine_tuning_are_averaged(found: dict[str, Any]) -> None:
+    facts = found["transfer"]
+    assert facts["phases"] == ["finetune", "finetune-2", "head"]
+    assert facts["places"] == 4
+    assert facts["apart"] > 1e-5
+    assert facts["off the mean"] < 1e-6
+    assert facts["resumed"] < 1e-6
+
+
+def test_mixup_mixes_targets_in_pairs_the_same_way_for_the_same_epoch(
+    found: dict[str, Any],
+) -> None:
+    facts = found["transfer"]
+    total, low, high = facts["targets"]
+    assert total == pytest.approx(24.0, abs=1e-3)
+    assert low >= 0.0
+    assert high <= 1.0 + 1e-6
+    assert facts["mixed"] > 0
+    assert facts["repeats"]
+    assert facts["differs"]
+    assert facts["steps"] == [4, 4, 4]
+
+
+def test_measuring_the_speed_leaves_the_model_and_the_journal_as_they_were(
+    found: dict[str, Any],
+) -> None:
+    speed = found["speed"]
+    assert speed["start_s"] > speed["step_s"] > 0.0
+    assert speed["untouched"]
+    assert not speed["written"]
+
+
+def test_the_views_mean_answers_to_mixed_pairs_are_taught(found: dict[str, Any]) -> None:
+    facts = found["transfer"]
+    assert facts["distilled"] == [0, 1, 2]
+    shape, off_one = facts["taught"]
+    assert shape == [2, 24, 2]
+    assert off_one < 1e-5
+    assert facts["mix"] < 1e-6

@@ -275,6 +275,27 @@ def test_a_seed_gives_the_same_model_each_time_where_branches_are_dropped(tmp_pa
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
+def test_a_budget_chooses_a_schedule_and_the_manifest_says_which(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    coloured_dataset(tmp_path / "images", run)
+    asked = SCRATCH.model_copy(update={"epochs": None, "batch_size": 8})
+    events: list[ProgressEvent] = []
+    with run.lock():
+        with pytest.raises(BadInput, match="not even the shortest"):
+            train(asked.model_copy(update={"budget_minutes": 0.001}), run)
+        manifest = train(
+            asked.model_copy(update={"budget_minutes": 5.0}), run, report=events.append
+        )
+    schedule, settings = manifest.training["schedule"], manifest.training["settings"]
+    assert schedule["settings"] == settings
+    assert schedule["budget_minutes"] == 5.0
+    assert 0.0 < schedule["expected_minutes"] <= 5.0
+    assert schedule["speed"]["step_s"] > 0.0
+    assert manifest.training["phases"]["whole"]["epochs"] <= settings["epochs"]
+    assert "choose the schedule" in {event.task for event in events}
+
+
 def _alive(root: Path) -> bool:
     marker = str(root).encode()
     for entry in Path("/proc").glob("[0-9]*/environ"):
