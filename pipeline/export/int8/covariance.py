@@ -87,7 +87,7 @@ def input_covariance(stored: Array, scale: float, zero_point: int) -> Float64:
     products = in_threads(
         len(real), lambda part: _product(real[part.start : part.stop]), parts=FIXED_PARTS
     )
-    covariance: Float64 = np.sum(products, axis=0, dtype=np.float64) / len(real)
+    covariance: Float64 = np.asarray(np.sum(products, axis=0, dtype=np.float64)) / len(real)
     return covariance
 
 

@@ -69,7 +69,7 @@ def test_weights_are_rounded_before_the_bias_makes_up_for_it_in_whatever_order_t
         plan = plan_of(steps, ("a", "b"))
         assert plan.corrections == (round_layer, correct_bias)
         # The copies are of channels that fill their bits already.
-        assert plan.prepares == (equalize, dither, centre_logits)
+        assert plan.prepares == (equalize, centre_logits, dither)
         assert plan.single_ranges == (logits_range,)
         assert plan.choose_range is best_range
         assert plan.float16_layers == ("a", "b")
