@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.contract.base import Frozen, first_problem
+from pipeline.contract.calibration import CalibrationChange, ReliabilityBin
 from pipeline.contract.files import MAX_JSON_BYTES, read_regular
 from pipeline.errors import BadInput, reason_of
 
@@ -36,7 +37,9 @@ class Metrics(Frozen):
     `accuracy` and `balanced_accuracy` (mean recall of the classes that have images) are shares.
     `confusion` counts images, rows the true class, columns the predicted. `auc` is the mean
     one-against-rest area under the ROC curve over the classes where it exists.
-    `calibration_error` is the expected calibration error over 15 equal-width confidence bins.
+    `calibration_error` is the expected calibration error over 15 equal-width confidence bins;
+    `calibration` is what the temperature scaling of the model did to it on this split, None where
+    it was not measured.
     """
 
     images: int
@@ -46,17 +49,7 @@ class Metrics(Frozen):
     calibration_error: float
     classes: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
-
-
-class ReliabilityBin(Frozen):
-    """Hold the images whose highest probability lies in one range of equal width.
-
-    `confidence` is the mean of that probability, `accuracy` the share answered right, 0 to 1.
-    """
-
-    images: int
-    confidence: float
-    accuracy: float
+    calibration: CalibrationChange | None = None
 
 
 _BY_SPLIT = TypeAdapter(dict[str, Metrics])

@@ -20,6 +20,7 @@ from pipeline.parity.thresholds import Thresholds
 from pipeline.progress import Report, silent
 
 if TYPE_CHECKING:
+    from pipeline.contract.chosen import DecisionAsked
     from pipeline.contract.decision import Decision
     from pipeline.contract.manifest import BundleManifest
     from pipeline.contract.normalization import Normalization
@@ -89,8 +90,10 @@ def export(
     size_px: tuple[int, int] | None = None,
     io: Io | str | None = None,
     repair: Repair | str | None = None,
+    calibrate: bool = False,
     thresholds: Thresholds = _THRESHOLDS,
     decision: Decision | None = None,
+    asked: DecisionAsked | None = None,
     golden_photos: Sequence[str | PathLike[str]] = (),
     min_runtime: str = DEFAULT_RUNTIME,
     model_version: str | None = None,
@@ -112,8 +115,10 @@ def export(
         size_px: height and width, for a model that takes any.
         io: type of input and output; uint8 for int8, else float32.
         repair: how far int8 is repaired: `none`, `auto` or `max`.
+        calibrate: whether to scale a copy of the model by a temperature fitted on validation.
         thresholds: the limits.
         decision: how a device is to speak of an answer.
+        asked: what else of the decision is to be chosen on the validation images.
         golden_photos: JPEG files to ship as goldens, beside the synthetic ones.
         min_runtime: the oldest TFLite runtime that must load the file.
         model_version: the model's own; from its hash where None.
@@ -128,15 +133,17 @@ def export(
         PipelineError: the model, the dataset, an image or a value is refused, or a tool could not
             run. A file that fails its gate raises nothing: it is kept aside.
     """
+    from pipeline.contract.chosen import DecisionAsked
     from pipeline.contract.decision import Decision
     from pipeline.contract.recipe import recipes_of
+    from pipeline.workflow.calibrate import calibrated_source
     from pipeline.workflow.export import export_all
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.source import keras_source
 
     with arguments_checked():
-        asked = [quantize] if isinstance(quantize, str) else quantize
-        kinds = tuple(Quantize(one) for one in asked)
+        named = [quantize] if isinstance(quantize, str) else quantize
+        kinds = tuple(Quantize(one) for one in named)
         if len(set(kinds)) < len(kinds) or not kinds:
             raise ValueError("quantize names none, or one twice")
         recipes = recipes_of(
@@ -147,12 +154,16 @@ def export(
     stated = stated_model(labels, critical, normalization, logits, size_px)
     run = RunDir(Path(run_dir))
     with run.lock():
+        source = keras_source(run, path_or_none(model), stated)
+        if calibrate:
+            source = calibrated_source(source, run, report=report)
         job = ExportJob(
-            source=keras_source(run, path_or_none(model), stated),
+            source=source,
             recipe=recipes[0],
             thresholds=thresholds,
             promised_runtime=min_runtime,
             decision=Decision() if decision is None else decision,
+            asked=DecisionAsked() if asked is None else asked,
             golden_photos=tuple(Path(photo) for photo in golden_photos),
             model_version=model_version,
             author=author,

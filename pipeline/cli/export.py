@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli.decided import (
+    CalibrateOption,
+    SensitivityOption,
+    UnsureCoverageOption,
+    UnsureRiskOption,
+    asked_of,
+)
 from pipeline.cli.limits import (
     AcceptFragileOption,
     AcceptWeakOption,
@@ -99,6 +106,7 @@ def export(
             help="Also ship this photo of yours as a golden; by default only synthetic ones are.",
         ),
     ] = None,
+    calibrate: CalibrateOption = False,
     unsure_below: Annotated[
         float | None,
         typer.Option(help="Let the app say it is unsure below this probability."),
@@ -109,6 +117,9 @@ def export(
             metavar="LABEL=P", help="Let the app name LABEL from this probability on; repeatable."
         ),
     ] = None,
+    sensitivity: SensitivityOption = None,
+    unsure_risk: UnsureRiskOption = None,
+    unsure_coverage: UnsureCoverageOption = None,
     no_reference: Annotated[
         bool,
         typer.Option(
@@ -152,6 +163,7 @@ def export(
     from pipeline.contract.decision import Decision, parse_thresholds
     from pipeline.contract.run import RunDir
     from pipeline.tflite.runtime_versions import check_version
+    from pipeline.workflow.calibrate import calibrated_source
     from pipeline.workflow.export import export_all
     from pipeline.workflow.export_job import ExportJob
     from pipeline.workflow.report import write_report
@@ -185,6 +197,14 @@ def export(
             accept_fragile=accept_fragile,
         )
         decision = Decision(unsure_below=unsure_below, thresholds=parse_thresholds(threshold or []))
+        asked = asked_of(
+            decision,
+            sensitivity=sensitivity,
+            unsure_risk=unsure_risk,
+            unsure_coverage=unsure_coverage,
+            calibrate=calibrate,
+            unlabelled=unlabelled,
+        )
         stated = stated_model(
             labels=labels,
             critical=critical,
@@ -201,12 +221,16 @@ def export(
     with run.lock(), output.progress() as report:
         if unlabelled is not None:
             take_unlabelled(unlabelled, run, model, stated, report=report)
+        source = keras_source(run, model, stated)
+        if calibrate:
+            source = calibrated_source(source, run, report=report)
         job = ExportJob(
-            source=keras_source(run, model, stated),
+            source=source,
             recipe=recipes[0],
             thresholds=thresholds,
             promised_runtime=min_runtime,
             decision=decision,
+            asked=asked,
             golden_photos=tuple(golden or ()),
             model_version=model_version,
             author=author,

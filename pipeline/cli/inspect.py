@@ -26,8 +26,10 @@ def inspect(
 
     manifest = load_bundle(model) if model.is_dir() else None
     inspection = inspect_file(model if manifest is None else model / MODEL_FILE)
-    decision = None if manifest is None else manifest.decision
     value = inspection.model_dump(mode="json")
-    if decision is not None:
-        value["decision"] = decision.model_dump(mode="json")
-    output.result(value, *inspection_tables(inspection, str(model), decision))
+    if manifest is not None:
+        value["decision"] = manifest.decision.model_dump(mode="json")
+        for name in ("chosen", "calibration"):
+            found = getattr(manifest, name)
+            value[name] = None if found is None else found.model_dump(mode="json")
+    output.result(value, *inspection_tables(inspection, str(model), manifest))

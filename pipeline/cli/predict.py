@@ -74,7 +74,9 @@ def _show(predictions: Predictions) -> None:
     if predictions.predictions and not output.as_json:
         answers = [(str(p.image), p.reading, p.probabilities) for p in predictions.predictions]
         name, decision = str(predictions.model), predictions.decision
-        tables.append(predictions_table(name, answers, output.console(), decision))
+        tables.append(
+            predictions_table(name, answers, output.console(), decision, predictions.chosen)
+        )
     output.result(
         {
             "model": str(predictions.model),
@@ -82,6 +84,9 @@ def _show(predictions: Predictions) -> None:
             "notice": NOTICE,
             "labels": list(predictions.labels.names),
             "decision": predictions.decision.model_dump(mode="json"),
+            "chosen": None
+            if predictions.chosen is None
+            else predictions.chosen.model_dump(mode="json"),
             "predictions": [
                 {
                     "image": str(one.image),

@@ -55,6 +55,10 @@ def _value(one: Exported) -> dict[str, Any]:
             "steps": [str(step) for step in recipe.steps or ()],
             "float16_layers": list(recipe.float16_layers),
             "search": one.manifest.search.model_dump(mode="json"),
+            "decision": one.manifest.decision.model_dump(mode="json"),
+            "chosen": None
+            if one.manifest.chosen is None
+            else one.manifest.chosen.model_dump(mode="json"),
         }
     return value
 
@@ -62,6 +66,7 @@ def _value(one: Exported) -> dict[str, Any]:
 def _parts(one: Exported) -> list[RenderableType]:
     from rich.text import Text
 
+    from pipeline.report.decision_words import stated_facts
     from pipeline.report.noise_sentences import noise_words, spread_words
     from pipeline.report.sentences import note
     from pipeline.report.terminal import search_table, verdict_table
@@ -76,6 +81,8 @@ def _parts(one: Exported) -> list[RenderableType]:
     if figures.runtime_spread is not None:
         parts.append(spread_words(figures.runtime_spread))
     parts += [Text(note(n), "bold yellow") for n in one.verdict.figures.get("notes", [])]
+    if one.manifest is not None:
+        parts += [f"{n}: {v}" for n, v in stated_facts(one.manifest.decision, one.manifest.chosen)]
     if one.folder is None:
         parts.append("nothing was built")
     else:

@@ -54,6 +54,20 @@ def train(
             min=1, max=100_000, help="Epochs of the longest phase; the recipe's own by default."
         ),
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="Train as long as fits, by the speed of this machine, instead of --epochs.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            help="Scale the model's logits by a temperature fitted on validation, in its weights, "
+            "so that its confidence is its accuracy.",
+        ),
+    ] = True,
     critical: CriticalOption = None,
     seed: SeedOption = 0,
     run_dir: RunDirOption = DEFAULT_RUN_DIR,
@@ -77,6 +91,8 @@ def train(
             width=width,
             batch_size=batch_size,
             epochs=epochs,
+            budget_minutes=budget,
+            calibrate=calibrate,
         )
         request = config.request(seed)
     with run.lock(), output.progress() as report:
@@ -88,9 +104,10 @@ def train(
 def show_model(manifest: ModelManifest, run: RunDir) -> None:
     """Show a trained model's figures on each split."""
     from pipeline.metrics import load_metrics
+    from pipeline.report.calibration import calibration_table
     from pipeline.report.terminal import metrics_table
 
-    metrics = load_metrics(run.metrics)
+    metrics, calibration = load_metrics(run.metrics), manifest.calibration
     output.result(
         {
             "model": str(run.model),
@@ -98,5 +115,6 @@ def show_model(manifest: ModelManifest, run: RunDir) -> None:
             "metrics": {split: figures.model_dump() for split, figures in metrics.items()},
         },
         metrics_table(metrics),
+        *([] if calibration is None else [calibration_table(calibration)]),
         f"model: {run.model}",
     )

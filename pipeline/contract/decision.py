@@ -88,8 +88,8 @@ def _float32(value: float) -> float:
     return float(rounded)
 
 
-def parse_thresholds(texts: list[str]) -> dict[str, float]:
-    """Read `LABEL=PROBABILITY` texts.
+def parse_thresholds(texts: list[str], noun: str = "threshold") -> dict[str, float]:
+    """Read `LABEL=PROBABILITY` texts; `noun` is what an error calls one.
 
     Raises:
         BadInput: a text is not of that form, or a label is given twice.
@@ -103,8 +103,8 @@ def parse_thresholds(texts: list[str]) -> dict[str, float]:
             threshold = None
         if not name or threshold is None or name in found:
             raise BadInput(
-                "not a threshold" if name not in found else "a threshold is given twice",
-                expected="LABEL=PROBABILITY, as MEL=0.3",
+                f"not a {noun}" if name not in found else f"a {noun} is given twice",
+                expected=f"LABEL={'PROBABILITY' if noun == 'threshold' else 'SHARE'}, as MEL=0.3",
                 got=text,
             )
         found[name] = threshold

@@ -8,11 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import (
+    AliasChoices,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from pipeline import __version__
 from pipeline.contract.about import About
 from pipeline.contract.base import Frozen
+from pipeline.contract.calibration import Calibration
+from pipeline.contract.chosen import ChosenDecision
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.image import ImageContract
@@ -102,6 +110,23 @@ class ModelManifest(Manifest):
     weights: str
     training: dict[str, Any]
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """Return how the model was calibrated, None where it was not."""
+        stated = self.training.get("calibration")
+        return None if stated is None else Calibration.model_validate(stated)
+
+    @field_validator("training")
+    @classmethod
+    def _calibration_is_one(cls, training: dict[str, Any]) -> dict[str, Any]:
+        if (stated := training.get("calibration")) is not None:
+            Calibration.model_validate(stated)
+        return training
+
+
+# Of a bundle's manifest, left out where they are None.
+_LATER_FIELDS = ("calibration", "chosen")
+
 
 class BundleManifest(Manifest):
     """Describe an exported bundle; its tensors were read back from the finished file.
@@ -114,7 +139,8 @@ class BundleManifest(Manifest):
     the Keras model itself takes, which `image` need not repeat, and `logits` says that it answers
     logits: so its model can be asked again. `reference` says whether the bundle carries what its
     Keras model answered to the validation split; None in the manifests of earlier releases, whose
-    bundles do not.
+    bundles do not. `calibration` says how the Keras model's probabilities were calibrated, None
+    where they were not, and `chosen` what the decision was chosen for, None where it was stated.
     """
 
     made_by: ClassVar[str | None] = "pipeline export --quantize int8"
@@ -137,6 +163,14 @@ class BundleManifest(Manifest):
     logits: bool = False
     reference: Literal["included", "left_out"] | None = None
     license: str = "unknown"
+    calibration: Calibration | None = None
+    chosen: ChosenDecision | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_earlier_releases_wrote_it(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # The verdict of a bundle pins its manifest's digest: one without these has none of them.
+        value: dict[str, Any] = write(self)
+        return {k: v for k, v in value.items() if v is not None or k not in _LATER_FIELDS}
 
 
 def package_versions(*names: str) -> dict[str, str]:

@@ -54,12 +54,22 @@ class TrainingState:
         return sorted(self.folder.glob("*.npz"))
 
     def pixels(self, split: str) -> Path:
-        """Return the array of a split's resized pixels, before augmentation."""
-        return self.folder / f"{split}-pixels.npy"
+        """Return the stem of the shards of a split's resized pixels, before augmentation."""
+        return self.folder / f"{split}-pixels"
+
+    @property
+    def mean_answers(self) -> Path:
+        """Return the array of the teacher's answers, averaged over the views."""
+        return self.folder / "mean-answers.npy"
 
     def features(self, split: str, view: int, layer: Literal["trunk", "pooled"]) -> Path:
         """Return the array of a split's features in one mirrored view."""
         return self.folder / f"{split}-{view}-{layer}.npy"
+
+
+def shard_of(stem: Path, number: int, shards: int) -> Path:
+    """Return the file of one shard, counted from 0, of so many of the same stem."""
+    return stem.with_name(f"{stem.name}-{number:05d}-of-{shards:05d}.tfrecord")
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,11 @@ class RunDir:
     def export_cache(self) -> Path:
         """Return the folder of converted and quantized files, named by what they are made from."""
         return self.root / "export-cache"
+
+    @property
+    def calibrated(self) -> Path:
+        """Return the folder of calibrated copies of Keras models, named by what decides them."""
+        return self.root / "calibrated"
 
     @property
     def logs(self) -> Path:

@@ -35,8 +35,13 @@ def is_whole(path: Path, report: Report) -> bool:
     except OSError:
         # What cannot be read is no more whole than what differs.
         sealed = ""
-    report(ProgressEvent(f"make {path.name} again", 1, 1, "the cached file was damaged"))
+    say_damaged(path, report)
     return False
+
+
+def say_damaged(path: Path, report: Report) -> None:
+    """Say in one line that a file is made again, since it is not what was written."""
+    report(ProgressEvent(f"make {path.name} again", 1, 1, "the cached file was damaged"))
 
 
 def remove_sealed(path: Path) -> None:

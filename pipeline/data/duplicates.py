@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.dataset import Finding, ImageRecord, Split
+from pipeline.data.hamming import Flags, Hashes, distances, have_near
 from pipeline.data.intake import EXAMPLES, Item, Problem
 from pipeline.data.scan import Scan
 
 NEAR_BITS = 4
-_BLOCK_ROWS = 512
 
 
 def contradictions(items: Sequence[Item], scans: Mapping[str, Scan]) -> tuple[Problem, ...]:
@@ -75,22 +76,12 @@ def near_duplicates(
     Two images are near duplicates when their 64-bit perceptual hashes differ in at most 4 bits
     (Zauner 2010, Implementation and Benchmarking of Perceptual Image Hash Functions).
     """
-    splits = list(Split)
-    which = np.array([splits.index(image.split) for image in images], np.int8)
+    which = np.array([list(Split).index(image.split) for image in images], np.int8)
     hashes = np.array([int(scans[image.path].phash, 16) for image in images], np.uint64)
     near = np.zeros(len(images), np.bool_)
-    pairs: list[tuple[int, int]] = []
-    for start in range(0, len(images), _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
-        close = _distance(hashes[rows], hashes) <= NEAR_BITS
-        close &= which[rows, None] != which[None, :]
-        near[rows] = close.any(axis=1)
-        if len(pairs) < EXAMPLES:
-            ones, others = np.nonzero(np.triu(close, start + 1))
-            pairs += [
-                (start + int(one), int(other))
-                for one, other in zip(ones[:EXAMPLES], others[:EXAMPLES], strict=True)
-            ]
+    for split in np.unique(which):
+        inside = which == split
+        near[inside] = have_near(hashes[inside], hashes[~inside], bits=NEAR_BITS)
     if not near.any():
         return ()
     return (
@@ -101,17 +92,23 @@ def near_duplicates(
             count=int(near.sum()),
             examples=tuple(
                 f"{images[a].path} ({images[a].split}) ~ {images[b].path} ({images[b].split})"
-                for a, b in pairs[:EXAMPLES]
+                for a, b in islice(_first_pairs(hashes, which, near), EXAMPLES)
             ),
         ),
     )
 
 
-def _distance(
-    rows: npt.NDArray[np.uint64], columns: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.uint8]:
-    bits: npt.NDArray[np.uint8] = np.bitwise_count(rows[:, None] ^ columns[None, :])
-    return bits
+def _first_pairs(
+    hashes: Hashes, which: npt.NDArray[np.int8], near: Flags
+) -> Iterator[tuple[int, int]]:
+    """Yield the first pairs of near duplicates, in order, of the images known to have one."""
+    for one in np.flatnonzero(near).tolist():
+        # Nearly every one of the first begins a pair: the search ends after a few rows.
+        later = slice(one + 1, None)
+        close = near[later] & (which[later] != which[one])
+        close &= distances(hashes[one], hashes[later]) <= NEAR_BITS
+        for other in np.flatnonzero(close)[:EXAMPLES].tolist():
+            yield one, one + 1 + other
 
 
 def _by_content(items: Sequence[Item], scans: Mapping[str, Scan]) -> list[list[Item]]:

@@ -18,7 +18,7 @@ from pipeline.data.intake import Item, ProblemBook, refuse_or_skip
 from pipeline.data.layouts import AUTO
 from pipeline.data.layouts.interface import LayoutOptions
 from pipeline.data.layouts.read import matching, read_layout
-from pipeline.data.threads import image_threads
+from pipeline.data.threads import in_threads
 from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import decode_bytes
 from pipeline.progress import ProgressEvent, Report, silent
@@ -161,12 +161,11 @@ def _hash_all(
         return sha256_bytes(data)
 
     hashes: dict[str, str] = {}
-    with image_threads() as pool:
-        for done, (item, found) in enumerate(zip(items, pool.map(one, items), strict=True), 1):
-            if isinstance(found, BadInput):
-                reason = found.what if found.got is None else f"{found.what} ({found.got})"
-                book.add("unreadable", "cannot be read", f"{item.path}: {reason}")
-            else:
-                hashes[item.path] = found
-            report(ProgressEvent(_TASK, done, len(items)))
+    for done, (item, found) in enumerate(in_threads(one, items), 1):
+        if isinstance(found, BadInput):
+            reason = found.what if found.got is None else f"{found.what} ({found.got})"
+            book.add("unreadable", "cannot be read", f"{item.path}: {reason}")
+        else:
+            hashes[item.path] = found
+        report(ProgressEvent(_TASK, done, len(items)))
     return hashes

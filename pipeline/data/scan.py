@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -20,11 +19,12 @@ from pipeline.contract.files import (
     MAX_IMAGE_BYTES,
     MAX_WEIGHTS_BYTES,
     check_output_file,
+    open_regular,
     read_regular,
 )
 from pipeline.contract.hashing import sha256_bytes, sha256_json
 from pipeline.contract.image import ImageContract
-from pipeline.data.threads import image_threads
+from pipeline.data.threads import in_threads
 from pipeline.errors import BadInput, reason_of
 from pipeline.imaging.decode import Pixels, decode_bytes
 from pipeline.progress import ProgressEvent, Report
@@ -116,8 +116,8 @@ def scan_images(
             waiting.append((path, key))
     report(ProgressEvent(_TASK, len(paths) - len(waiting), len(paths)))
     with _appending(cache) as stream:
-        for (path, key), result in _in_threads(
-            waiting, lambda entry: _scan(root / entry[0], entry[0], contract, hasher)
+        for (path, key), result in in_threads(
+            lambda entry: _scan(root / entry[0], entry[0], contract, hasher), waiting
         ):
             if isinstance(result, BadInput):
                 bad[path] = result
@@ -168,37 +168,20 @@ def _perceptual_hash() -> Callable[[Pixels], str]:
     return hasher
 
 
-def _in_threads(
-    entries: Iterable[tuple[str, FileKey]],
-    work: Callable[[tuple[str, FileKey]], Scan | BadInput],
-) -> Iterator[tuple[tuple[str, FileKey], Scan | BadInput]]:
-    with image_threads() as pool:
-        pending: dict[Future[Scan | BadInput], tuple[str, FileKey]] = {
-            pool.submit(work, entry): entry for entry in entries
-        }
-        try:
-            for future in as_completed(pending):
-                yield pending[future], future.result()
-        finally:
-            # An interrupted scan ends after the images in hand, not after all of them.
-            for future in pending:
-                future.cancel()
-
-
 def _read_cache(cache: Path, scanner: str) -> dict[FileKey, Scan]:
     known: dict[FileKey, Scan] = {}
     try:
-        lines = read_regular(cache, max_bytes=MAX_WEIGHTS_BYTES).splitlines()
+        with open_regular(cache, max_bytes=MAX_WEIGHTS_BYTES) as lines:
+            for line in lines:
+                try:
+                    entry = _CacheLine.model_validate_json(line)
+                except ValidationError:
+                    # A kill tears a line; its image is simply scanned again.
+                    continue
+                if entry.scanner == scanner:
+                    known[entry.key] = entry.scan
     except FileNotFoundError:
         return known
-    for line in lines:
-        try:
-            entry = _CacheLine.model_validate_json(line)
-        except ValidationError:
-            # A kill tears a line; its image is simply scanned again.
-            continue
-        if entry.scanner == scanner:
-            known[entry.key] = entry.scan
     return known
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
 
 _MOST = 8
+_AHEAD = 4 * _MOST
+
+E = TypeVar("E")
+R = TypeVar("R")
 
 
 @contextmanager
@@ -23,3 +29,26 @@ def image_threads() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def in_threads(work: Callable[[E], R], entries: Iterable[E]) -> Iterator[tuple[E, R]]:
+    """Yield each entry with what `work` returned for it, as they are done.
+
+    A few are taken ahead of those that are done, so that the memory does not grow with their
+    number. Where the caller stops, what is not begun never is.
+    """
+    waiting = iter(entries)
+    pending: dict[Future[R], E] = {}
+    with image_threads() as pool:
+        try:
+            while True:
+                for entry in islice(waiting, _AHEAD - len(pending)):
+                    pending[pool.submit(work, entry)] = entry
+                if not pending:
+                    return
+                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield pending.pop(future), future.result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pipeline.contract.about import About
 from pipeline.contract.bundle import LABELS_FILE, MODEL_FILE, RECIPE_FILE
+from pipeline.contract.calibration import Calibration
+from pipeline.contract.chosen import ChosenDecision
 from pipeline.contract.decision import Decision
 from pipeline.contract.files import write_text_atomic
 from pipeline.contract.manifest import BundleManifest, FileEntry, package_versions
@@ -34,7 +36,8 @@ class BuildRequest:
     """Hold everything that decides the files of a bundle.
 
     `promised_runtime` is the oldest TFLite runtime that must load the file, as `2.16.0`.
-    `reference` says whether the Keras model's answers are to be in the bundle.
+    `reference` says whether the Keras model's answers are to be in the bundle, `calibration` how
+    that model was calibrated, `chosen` what the decision was chosen for.
     """
 
     conversion: Conversion
@@ -43,6 +46,8 @@ class BuildRequest:
     promised_runtime: str
     decision: Decision = field(default_factory=Decision)
     reference: Literal["included", "left_out"] = "included"
+    calibration: Calibration | None = None
+    chosen: ChosenDecision | None = None
 
 
 @dataclass(frozen=True)
@@ -121,5 +126,7 @@ def build(
         logits=conversion.classifier.logits,
         reference=request.reference,
         license=request.license,
+        calibration=request.calibration,
+        chosen=request.chosen,
     )
     return BuiltBundle(folder=staging, manifest=manifest, inspection=found)

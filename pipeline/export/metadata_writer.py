@@ -23,6 +23,7 @@ from pipeline.contract.about import (
     stored_output_range,
 )
 from pipeline.contract.bundle import LABELS_FILE
+from pipeline.contract.decision import Decision
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
 from pipeline.contract.manifest import NOTICE
@@ -50,6 +51,8 @@ def about_classifier(
     model_version: str | None = None,
     author: str = "",
     license: str = "unknown",
+    temperature: float | None = None,
+    decision: Decision | None = None,
 ) -> About:
     """Describe an exported classifier in words.
 
@@ -61,12 +64,16 @@ def about_classifier(
         model_version: the model's own version.
         author: who made the model; empty where nobody is named.
         license: of the model.
+        temperature: by which its logits were scaled; None where they were not.
+        decision: how its answers are to be read.
     """
+    scaled = "" if temperature is None else f" (calibrated, temperature {temperature:.4g})"
     return About(
         name=f"Image classifier of {len(labels)} classes",
         description=(
             f"Takes an RGB image of {image.width_px}x{image.height_px} pixels, whole frame, "
-            f"resized bilinearly; answers the probability of each of {len(labels)} classes. "
+            f"resized bilinearly; answers the probability of each of {len(labels)} classes"
+            f"{scaled}. {_reading(decision or Decision())}"
             f"Recipe {recipe.name}. Exported with pipeline {__version__}. {NOTICE}"
         ),
         version=model_version or model_sha256[:_MODEL_VERSION_DIGITS],
@@ -75,6 +82,14 @@ def about_classifier(
         input_name=INPUT_NAME,
         output_name=OUTPUT_NAME,
     )
+
+
+def _reading(decision: Decision) -> str:
+    """Return how answers are to be read in sentences that end in a space; empty for no rule."""
+    said = [f"{label} is named from {value:g} on. " for label, value in decision.thresholds.items()]
+    if decision.unsure_below is not None:
+        said.append(f"Below {decision.unsure_below:g} an answer is unsure. ")
+    return "".join(said)
 
 
 def write_metadata(

@@ -152,6 +152,9 @@ _SENTENCES: dict[str, Callable[[Check], str]] = {
     "checks_complete": _complete,
     "form_of_checks": _data("a check is not as its gate makes it"),
     "thresholds_consistent": _data("a threshold is not the one that it states"),
+    "decision_follows": lambda _: (
+        "The thresholds are not those that the bundle's own reference answers lead to."
+    ),
     "values_follow": _data("a value does not follow from its evidence"),
     "structure_as_recorded": _data("the file is not the one whose structure was judged"),
     "critical_classes": _data("its critical classes are not the manifest's"),

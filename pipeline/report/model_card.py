@@ -18,6 +18,7 @@ from pipeline.contract.bundle import MODEL_FILE, SBOM_FILE
 from pipeline.contract.choices import Quantize
 from pipeline.contract.manifest import BundleManifest, TensorInfo
 from pipeline.contract.verdict import Verdict
+from pipeline.report.decision_words import chosen_facts
 from pipeline.report.markdown import escape_markdown
 from pipeline.report.page import templates
 from pipeline.report.sentences import note
@@ -85,6 +86,7 @@ def render_model_card(
             headline=headline(verdict),
             notes=[note(one) for one in facts.notes],
             steps=[str(step) for step in manifest.recipe.steps or ()],
+            chosen=chosen_facts(manifest.chosen),
             quantized=manifest.recipe.quantize is Quantize.int8,
             sbom=SBOM_FILE,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.metrics import ReliabilityBin
+from pipeline.contract.calibration import ReliabilityBin
 from pipeline.report import svg
 from pipeline.report.run_report import (
     Calibration,
@@ -68,8 +68,16 @@ def recall_bars(recall: Mapping[str, Recall], intervals: Mapping[str, RecallInte
     return svg.drawing(530, axes.bottom + 26, described, parts)
 
 
-def reliability_diagram(calibrations: Calibrations) -> Markup:
-    """Draw accuracy against confidence of both sides, a dot a bin, larger for more images."""
+def reliability_diagram(
+    calibrations: Calibrations, reference: str = "reference", candidate: str = "candidate"
+) -> Markup:
+    """Draw accuracy against confidence of both sides, a dot a bin, larger for more images.
+
+    Args:
+        calibrations: what is drawn.
+        reference: what the one side is called in words.
+        candidate: what the other side is called.
+    """
     axes = svg.Axes(46, 12, 330, 330)
     names = [f"{tick:g}" for tick in svg.TICKS]
     turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
@@ -81,7 +89,7 @@ def reliability_diagram(calibrations: Calibrations) -> Markup:
         svg.element("text", "accuracy", class_="axis", text_anchor="middle", transform=turned),
     ]
     said = []
-    for side in ("reference", "candidate"):
+    for side, name in (("reference", reference), ("candidate", candidate)):
         found: Calibration = getattr(calibrations, side)
         most = max((one.images for one in found.bins), default=1)
         places = [(axes.x(one.confidence), axes.y(one.accuracy)) for one in found.bins]
@@ -90,7 +98,7 @@ def reliability_diagram(calibrations: Calibrations) -> Markup:
         parts += [
             svg.element(
                 "circle",
-                svg.element("title", _bin_in_words(side, one)),
+                svg.element("title", _bin_in_words(name, one)),
                 class_=f"{side} bin",
                 cx=round(x, 1),
                 cy=round(y, 1),
@@ -98,7 +106,7 @@ def reliability_diagram(calibrations: Calibrations) -> Markup:
             )
             for one, (x, y) in zip(found.bins, places, strict=True)
         ]
-        said.append(f"{side} {100 * found.error:.1f}%")
+        said.append(f"{name} {100 * found.error:.1f}%")
     described = (
         "Reliability: the share answered right against the confidence of the answer. "
         f"Expected calibration error: {', '.join(said)}."

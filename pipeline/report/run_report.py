@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.contract.calibration import ReliabilityBin
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.manifest import BundleManifest, ModelManifest
 from pipeline.contract.trace import Trace
 from pipeline.contract.verdict import Verdict
-from pipeline.metrics import Metrics, ReliabilityBin
+from pipeline.metrics import Metrics
 from pipeline.report.verdict_figures import VerdictFigures, figures_of
 
 HistoryRow = Mapping[str, float | str | None]
@@ -45,6 +46,17 @@ class Calibrations:
 
     reference: Calibration
     candidate: Calibration
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """Hold one side's risk where its most confident answers are given: points, coverage rising.
+
+    coverage, risk: float64 (n,), 0 to 1.
+    """
+
+    coverage: npt.NDArray[np.float64]
+    risk: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,7 @@ class Unreadable:
 class BundleResult:
     """Hold what became of one recipe; `published` or `rejected` is where its folder is.
 
+    risk_coverage: of each side, `reference` and `candidate`; empty where no image has a label.
     recall_intervals: by label, where the class has images.
     pictures: by image id, the flips that could be found; None where no pictures were asked for.
     debug_page: the way to the page on its layers, relative to the report; None where there is none.
@@ -97,6 +110,7 @@ class BundleResult:
     rejected: str | None = None
     points: TrueClassPoints | None = None
     calibrations: Calibrations | None = None
+    risk_coverage: Mapping[str, RiskCoverage] = field(default_factory=dict)
     recall_intervals: Mapping[str, RecallIntervals] = field(default_factory=dict)
     pictures: Mapping[str, Picture] | None = None
     debug_page: str | None = None

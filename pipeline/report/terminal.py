@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.contract.choices import Split
+from pipeline.contract.chosen import ChosenDecision
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.decision import Decision, Reading
 from pipeline.contract.layer_errors import DebugReport
 from pipeline.contract.manifest import NOTICE, BundleManifest
 from pipeline.contract.verdict import Gate, Outcome, Verdict
 from pipeline.metrics import Metrics
-from pipeline.report.decision_words import decision_facts, reading_words
+from pipeline.report.decision_words import reading_words, stated_facts
 from pipeline.report.layers import COLUMNS, cells
 from pipeline.report.search_sentences import why_no_more
 from pipeline.report.sections.search import TITLE, trial_rows
@@ -166,11 +167,11 @@ def metrics_table(metrics: Mapping[str, Metrics]) -> Table:
 
 
 def inspection_tables(
-    inspection: Inspection, name: str, decision: Decision | None = None
+    inspection: Inspection, name: str, manifest: BundleManifest | None = None
 ) -> tuple[Table, Table]:
     """Return the facts of a `.tflite` file with those of its bundle's decision; its operators."""
     facts = Table("fact", "value", title=name, show_header=False)
-    stated = [] if decision is None else decision_facts(decision)
+    stated = [] if manifest is None else stated_facts(manifest.decision, manifest.chosen)
     for fact, value in [*inspection.facts(), *stated]:
         facts.add_row(fact, value)
     operators = Table("operator", "version", "count", "since runtime", title="Operators")
@@ -189,6 +190,7 @@ def predictions_table(
     answers: Sequence[tuple[str, Reading, Mapping[str, float]]],
     console: Console,
     decision: Decision,
+    chosen: ChosenDecision | None = None,
 ) -> Table:
     """Return a row an image, or a row for each class of each image where that would overflow.
 
@@ -197,8 +199,9 @@ def predictions_table(
         answers: image, how the answer reads, and probability by label, 0 to 1.
         console: where the table is to be shown.
         decision: what the answers are read by, shown below where it states something.
+        chosen: what that was chosen for, shown there too.
     """
-    stated = (f"{name}: {value}" for name, value in decision_facts(decision))
+    stated = (f"{name}: {value}" for name, value in stated_facts(decision, chosen))
     caption = "\n".join((NOTICE, *stated))
     table = Table("image", "predicted", title=model, caption=caption)
     for name in answers[0][2] if answers else ():
@@ -216,11 +219,11 @@ def predictions_table(
     tall.add_column("probability", justify="right", no_wrap=True)
     for image, reading, probabilities in answers:
         for number, (name, value) in enumerate(probabilities.items()):
-            chosen, last = name == reading.label, number == len(probabilities) - 1
+            predicted, last = name == reading.label, number == len(probabilities) - 1
             tall.add_row(
                 "" if number else image,
-                _bold(name, chosen).append(_said_of(name, reading), "not bold"),
-                _bold(f"{value:.3f}", chosen),
+                _bold(name, predicted).append(_said_of(name, reading), "not bold"),
+                _bold(f"{value:.3f}", predicted),
                 end_section=last,
             )
     return tall

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
@@ -21,11 +23,14 @@ from pipeline.metrics import Truth, measure
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.augment import flip_and_rotate
 from pipeline.training.backbones import backbone
+from pipeline.training.budget import Speed, Work, choose, views
+from pipeline.training.calibrate import calibrate
+from pipeline.training.calibration import Answers
 from pipeline.training.features import cache_features
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import batches, cache_pixels, normalized
 from pipeline.training.job import PhaseSummary, TrainAnswer, TrainJob
-from pipeline.training.journal import Journal
+from pipeline.training.journal import Journal, kept_epoch
 from pipeline.training.model import (
     WHOLE_NETWORK_MOMENTUM,
     build,
@@ -35,10 +40,9 @@ from pipeline.training.model import (
 )
 from pipeline.training.predict import predictor
 from pipeline.training.request import Settings
-
-Pixels = npt.NDArray[np.uint8]
-
-_FEWEST_VIEWS = 2
+from pipeline.training.shards import ShardedPixels
+from pipeline.training.speed import transfer_speed, whole_speed
+from pipeline.training.transfer import Samples, Transfer
 
 
 def train_child(request: TrainJob, report: Report) -> TrainAnswer:
@@ -61,6 +65,7 @@ def train_child(request: TrainJob, report: Report) -> TrainAnswer:
 
 class _Training:
     def __init__(self, job: TrainJob, report: Report) -> None:
+        self.since = time.monotonic()
         self.request, self.out = job.request, job.out
         self.backbone = backbone(self.request.backbone)
         self.settings: Settings = self.request.settings()
@@ -88,20 +93,30 @@ class _Training:
                 self._whole(model)
             case _:
                 assert_never(self.settings.strategy)
-        metrics, predict = {}, predictor(model, self.image)
-        for split in Split:
-            if self.dataset.of(split):
-                report = partial(_report_rows, self.report, f"measure {split}")
-                probabilities = predict(self._pixels(split), report)
-                metrics[split.value] = measure(
-                    self._truth(split), probabilities, self.dataset.labels.names
-                )
+        splits = [split for split in Split if self.dataset.of(split)]
+        scaled = calibrate(model, splits, self._answers) if self.request.calibrate else None
+        answers = {split: self._answers(model, split, "measure") for split in splits}
+        calibration = None if scaled is None else scaled.compared_with(answers)
+        metrics = {
+            split.value: measure(
+                one.truth, one.probabilities, self.dataset.labels.names
+            ).model_copy(
+                update={"calibration": calibration and calibration.splits.get(split.value)}
+            )
+            for split, one in answers.items()
+        }
         write_text_atomic(
             self.out / METRICS_FILE,
             json.dumps({k: m.model_dump(mode="json") for k, m in metrics.items()}, indent=2) + "\n",
         )
         save(model, self.out / KERAS_MODEL_FILE)
-        return TrainAnswer(phases=self._summary(), parameters=int(model.count_params()))
+        return TrainAnswer(
+            phases=self._summary(),
+            settings=self.settings,
+            schedule=self.journal.schedule,
+            parameters=int(model.count_params()),
+            calibration=calibration,
+        )
 
     def _whole(self, model: keras.Model) -> None:
         set_batch_norm_momentum(model, WHOLE_NETWORK_MOMENTUM)
@@ -125,15 +140,25 @@ class _Training:
                 .prefetch(tf.data.AUTOTUNE)
             )
 
-        self._fit(
-            "whole",
-            model,
-            partial(model, training=True),
-            self.settings.epochs,
-            self.settings.learning_rate,
-            augmented,
-            partial(predictor(model, self.image), held_out),
+        def phase() -> Phase:
+            return Phase(
+                name="whole",
+                model=model,
+                forward=partial(model, training=True),
+                settings=self.settings,
+                epochs=self.settings.epochs,
+                learning_rate=self.settings.learning_rate,
+                steps=-(-len(truth) // self.settings.batch_size),
+                batches=augmented,
+                validate=partial(predictor(model, self.image), held_out),
+                truth=self._truth(Split.validation),
+            )
+
+        self._keep_to_budget(
+            self._work(possible_views=1),
+            lambda: whole_speed(model, self.image, pixels, phase(), self.journal, self.since),
         )
+        fit(phase(), self.journal, self.report)
 
     def _transfer(self, model: keras.Model) -> None:
         if self.backbone.trunk_output is None:
@@ -141,87 +166,76 @@ class _Training:
         parts = split_at_trunk(model, self.backbone.trunk_output)
         # Turning a picture by a right angle keeps its size only where it is square.
         possible = 8 if self.image.height_px == self.image.width_px else 4
-        count = len(self.dataset.of(Split.train))
-        views = min(possible, max(_FEWEST_VIEWS, self.settings.cached_images // count))
-        cached = {
-            split: cache_features(
-                self.journal.files,
-                split.value,
-                parts.trunk,
-                self._pixels(split),
-                shown,
+        work = self._work(possible)
+        self._keep_to_budget(
+            work,
+            lambda: transfer_speed(
+                parts,
                 self.image,
-                self.report,
-            )
-            for split, shown in ((Split.train, views), (Split.validation, 1))
-        }
-        train, held_out = cached[Split.train], cached[Split.validation]
-        truth = self._truth(Split.train)
-
-        def seen(source: list[Any], dtype: tf.DType, epoch: int) -> tf.data.Dataset:
-            order = self._shuffled(epoch, len(truth))
-            which = np.random.default_rng([self.request.seed, epoch, 1]).integers(
-                views, size=len(truth)
-            )
-
-            def gather(rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-                return np.stack([source[which[row]][row] for row in rows])
-
-            rows = batches(gather, order, self.settings.batch_size, dtype)
-            return tf.data.Dataset.zip(rows, self._targets(truth, order)).map(
-                lambda image, target: (tf.cast(image[1], tf.float32), *target)
-            )
-
-        self._fit(
-            "head",
-            parts.head,
-            partial(parts.head, training=True),
-            self.settings.head_epochs,
-            self.settings.head_learning_rate,
-            lambda epoch: seen(train.pooled, tf.float32, epoch),
-            partial(predictor(parts.head), held_out.pooled[0]),
-        )
-        self._fit(
-            "finetune",
-            parts.top,
-            lambda rows: parts.head(parts.body(rows, training=False), training=True),
-            self.settings.epochs,
-            self.settings.learning_rate,
-            lambda epoch: seen(train.trunk, tf.float16, epoch),
-            partial(predictor(parts.top), held_out.trunk[0]),
-        )
-
-    def _fit(
-        self,
-        name: str,
-        model: keras.Model,
-        forward: Any,
-        epochs: int,
-        learning_rate: float,
-        samples: Any,
-        validate: Any,
-    ) -> None:
-        fit(
-            Phase(
-                name=name,
-                model=model,
-                forward=forward,
-                settings=self.settings,
-                epochs=epochs,
-                learning_rate=learning_rate,
-                steps=-(-len(self._truth(Split.train)) // self.settings.batch_size),
-                batches=samples,
-                validate=validate,
-                truth=self._truth(Split.validation),
+                self._pixels(Split.train),
+                self._truth(Split.train),
+                self.settings,
+                self.journal,
+                self.since,
             ),
+        )
+        samples = {
+            split: Samples(
+                cache_features(
+                    self.journal.files,
+                    split.value,
+                    parts.trunk,
+                    self._pixels(split),
+                    shown,
+                    self.image,
+                    self.report,
+                ),
+                self._truth(split),
+            )
+            for split, shown in ((Split.train, views(self.settings, work)), (Split.validation, 1))
+        }
+        Transfer(
+            parts,
+            self.settings,
+            self.request.seed,
+            samples[Split.train],
+            samples[Split.validation],
             self.journal,
             self.report,
+        ).run()
+
+    def _work(self, possible_views: int) -> Work:
+        train = len(self.dataset.of(Split.train))
+        return Work(
+            train_images=train,
+            validation_images=len(self.dataset.of(Split.validation)),
+            images=len(self.dataset.images),
+            steps=-(-train // self.settings.batch_size),
+            possible_views=possible_views,
         )
 
-    def _pixels(self, split: Split) -> Pixels:
-        path = self.journal.files.pixels(split)
+    def _answers(self, model: keras.Model, split: Split, task: str) -> Answers:
+        report = partial(_report_rows, self.report, f"{task} {split}")
+        probabilities = predictor(model, self.image)(self._pixels(split), report)
+        return Answers(self._truth(split), probabilities)
+
+    def _keep_to_budget(self, work: Work, measure_speed: Callable[[], Speed]) -> None:
+        """Take the settings that fit the budget, if there is one: chosen once, then kept."""
+        budget = self.request.budget_minutes
+        if budget is None:
+            return
+        schedule = self.journal.schedule
+        if schedule is None:
+            self.report(ProgressEvent("measure the speed", 0))
+            schedule = choose(budget, self.settings, measure_speed(), work)
+            self.journal.keep_schedule(schedule)
+        self.settings = schedule.settings
+        self.report(ProgressEvent("choose the schedule", 1, 1, schedule.summary()))
+
+    def _pixels(self, split: Split) -> ShardedPixels:
+        stem = self.journal.files.pixels(split)
         records, root = self.dataset.of(split), Path(self.dataset.root)
-        return cache_pixels(path, records, root, self.image, self.report)
+        return cache_pixels(stem, records, root, self.image, self.report)
 
     def _truth(self, split: Split) -> Truth:
         labels, records = self.dataset.labels, self.dataset.of(split)
@@ -243,7 +257,7 @@ class _Training:
         summary: dict[str, PhaseSummary] = {}
         for name in dict.fromkeys(epoch.phase for epoch in self.journal.history()):
             epochs = self.journal.phase(name).history
-            best = max(epochs, key=lambda epoch: epoch.score)
+            best = kept_epoch(epochs, self.settings.keep)
             summary[name] = PhaseSummary(epochs=epochs[-1].epoch, best=best)
         return summary
 

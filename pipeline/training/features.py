@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.contract.run import TrainingState
 from pipeline.contract.sealed import is_whole, seal
 from pipeline.progress import ProgressEvent, Report
 from pipeline.training.input import allocate, batches, normalized
+from pipeline.training.shards import ShardedPixels
 
 _BATCH = 32
 
@@ -48,11 +50,23 @@ def view(images: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.uint8]:
     return images
 
 
+def trunk_function(trunk: keras.Model, image: ImageContract) -> Callable[[Any], Any]:
+    """Return the function from uint8 (batch, height, width, 3) to (trunk, pooled features)."""
+
+    def features(images: tf.Tensor) -> Any:
+        return trunk(normalized(images, image), training=False)
+
+    traced: Callable[[Any], Any] = tf.function(
+        features, input_signature=[tf.TensorSpec(trunk.input.shape, tf.uint8)]
+    )
+    return traced
+
+
 def cache_features(
     files: TrainingState,
     split: str,
     trunk: keras.Model,
-    pixels: npt.NDArray[np.uint8],
+    pixels: ShardedPixels,
     views: int,
     image: ImageContract,
     report: Report,
@@ -63,7 +77,7 @@ def cache_features(
         files: name the arrays; each is renamed into place when whole.
         split: of the images.
         trunk: a model from the image to (trunk features, pooled features).
-        pixels: uint8 (images, height, width, 3).
+        pixels: of the images.
         views: how many views, from number 0 on.
         image: the contract.
         report: gets the progress, batch by batch.
@@ -71,11 +85,7 @@ def cache_features(
     found = Features([], [])
     total = views * len(pixels)
 
-    def features(images: tf.Tensor) -> Any:
-        return trunk(normalized(images, image), training=False)
-
-    compute = tf.function(features, input_signature=[tf.TensorSpec(trunk.input.shape, tf.uint8)])
-
+    compute = trunk_function(trunk, image)
     for number in range(views):
         trunk_file = files.features(split, number, "trunk")
         pooled_file = files.features(split, number, "pooled")

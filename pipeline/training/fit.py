@@ -22,9 +22,16 @@ import tensorflow as tf
 
 from pipeline.errors import BadInput
 from pipeline.metrics import Probabilities, Truth, balanced_accuracy, confusion_matrix
-from pipeline.progress import ProgressEvent, Report
+from pipeline.progress import ProgressEvent, Report, silent
 from pipeline.training.adam import Adam, warmup_cosine
-from pipeline.training.journal import Epoch, Journal, PhaseState, load_variables, save_variables
+from pipeline.training.journal import (
+    Epoch,
+    Journal,
+    PhaseState,
+    kept_epoch,
+    load_variables,
+    save_variables,
+)
 from pipeline.training.request import Settings
 
 _REPORT_EVERY_S = 0.5
@@ -52,7 +59,7 @@ class Phase:
 
 
 def fit(phase: Phase, journal: Journal, report: Report) -> None:
-    """Train a phase to its end, from where the journal says, and leave its best weights.
+    """Train a phase to its end, from where the journal says, and leave the weights it keeps.
 
     Raises:
         BadInput: the loss is no longer a number.
@@ -64,10 +71,16 @@ def fit(phase: Phase, journal: Journal, report: Report) -> None:
     load_variables(journal.files.folder / state.best, phase.model.variables)
 
 
+def training_step(phase: Phase, journal: Journal) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Return the step that `fit` takes: from a batch to its loss and hits; it steps the weights."""
+    step: Callable[..., tuple[tf.Tensor, tf.Tensor]] = _Trainer(phase, journal, silent).step
+    return step
+
+
 class _Trainer:
     def __init__(self, phase: Phase, journal: Journal, report: Report) -> None:
         self.phase, self.journal, self.report = phase, journal, report
-        self.model = phase.model
+        self.model, self.keep = phase.model, phase.settings.keep
         self.weights = list(phase.model.trainable_variables)
         self.optimizer = Adam(self.weights, phase.settings.weight_decay)
         self.averages = (
@@ -83,18 +96,19 @@ class _Trainer:
                 tf.TensorSpec((None,), tf.float32),
             ],
         )
-        self.summary = tf.summary.create_file_writer(str(journal.files.tensorboard / phase.name))
         self.start: float | None = None
         self.first_step = 0
 
     def run(self, state: PhaseState) -> PhaseState:
+        logs = self.journal.files.tensorboard / self.phase.name
+        self.summary = tf.summary.create_file_writer(str(logs))
         if state.checkpoint is None:
             state = self._commit(state, 0, None, None)
         else:
             load_variables(self.journal.files.folder / state.checkpoint, self._checkpointed())
         done = state.history[-1].epoch
         for epoch in range(done + 1, self.phase.epochs + 1):
-            if epoch - _best(state.history).epoch > self.phase.settings.patience:
+            if epoch - kept_epoch(state.history, self.keep).epoch > self.phase.settings.patience:
                 break
             state = self._commit(state, epoch, *self._train(epoch, state.history[-1]))
         state = state.model_copy(update={"finished": True, "checkpoint": None})
@@ -174,7 +188,7 @@ class _Trainer:
         best = state.best
         with self._averaged():
             row = self._measure(epoch, loss, accuracy)
-            if not state.history or row.score > _best(state.history).score:
+            if kept_epoch((*state.history, row), self.keep) is row:
                 best_file = files.checkpoint(name, epoch, best=True)
                 save_variables(best_file, self.model.variables)
                 best = best_file.name
@@ -227,10 +241,6 @@ def class_weights(truth: Truth, classes: int, power: float) -> npt.NDArray[np.fl
     weight = (len(truth) / (classes * counts[truth])) ** power
     scaled: npt.NDArray[np.float32] = (weight / weight.mean()).astype(np.float32)
     return scaled
-
-
-def _best(history: tuple[Epoch, ...]) -> Epoch:
-    return max(history, key=lambda epoch: epoch.score)
 
 
 def _duration(seconds: float) -> str:

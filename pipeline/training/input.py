@@ -5,7 +5,9 @@ Imported in a child process only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pipeline import imaging
 from pipeline.contract.dataset import ImageRecord
-from pipeline.contract.files import atomic_path, reserve_space
+from pipeline.contract.files import reserve_space
+from pipeline.contract.hashing import sha256_json
 from pipeline.contract.image import ImageContract
-from pipeline.contract.sealed import is_whole, seal
+from pipeline.contract.run import shard_of
 from pipeline.errors import PipelineError
 from pipeline.imaging.decode import Pixels, decode_file
 from pipeline.progress import ProgressEvent, Report
+from pipeline.training.shards import Shard, ShardedPixels, check_space
+
+# A few hundred images of the default size: what a killed process loses at most.
+SHARD_BYTES = 1 << 26
 
 Gather = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.generic]]
 
@@ -66,41 +74,89 @@ class ImageReader:
 
 
 def cache_pixels(
-    path: Path,
+    stem: Path,
     records: Sequence[ImageRecord],
     root: Path,
     contract: ImageContract,
     report: Report,
-) -> npt.NDArray[np.uint8]:
-    """Decode images into the array file `path`, or open it when it is there already.
+    *,
+    shard_bytes: int = SHARD_BYTES,
+) -> ShardedPixels:
+    """Decode images into shards on the disk, or open those that are there already and whole.
+
+    Each shard appears whole or not at all, so what a killed process finished is kept; one that
+    was damaged, or made from other images, is made again alone.
+
+    Args:
+        stem: what the names of the shards begin with.
+        records: the images.
+        root: the folder they are in.
+        contract: says how they are resized.
+        report: gets the progress.
+        shard_bytes: about the largest size of a shard; it holds at least one image.
 
     Returns:
-        uint8 array (images, height, width, 3) mapped from the file, so that a large dataset
-        need not fit into memory.
+        the images in the order of `records`, uint8 (images, height, width, 3), read when asked for.
 
     Raises:
         BadInput: an image is bad, or is not the one the dataset manifest lists.
+        EnvironmentProblem: the disk has no room for the shards.
+        OSError: a file cannot be written.
     """
-    if not is_whole(path, report):
-        reader = ImageReader(
-            [root / r.path for r in records], [r.sha256 for r in records], contract
+    shards = plan_shards(stem, records, contract, shard_bytes)
+    most = shards[0].count
+    missing = []
+    for number, shard in enumerate(shards):
+        if shard.is_whole(report):
+            report(ProgressEvent("check cached pixels", number + 1, len(shards)))
+        else:
+            missing.append(number)
+    if not missing:
+        return ShardedPixels(shards)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    check_space([shards[number] for number in missing])
+    wanted = [one for number in missing for one in records[number * most : (number + 1) * most]]
+    reader = ImageReader([root / r.path for r in wanted], [r.sha256 for r in wanted], contract)
+    there = len(records) - len(wanted)
+
+    def decoded() -> Iterator[Pixels]:
+        for done, image in enumerate(reader.pixels().as_numpy_iterator(), there + 1):
+            report(ProgressEvent("decode images", done, len(records)))
+            yield image
+
+    images = decoded()
+    try:
+        for number in missing:
+            shards[number].write(islice(images, shards[number].count))
+    except tf.errors.OpError:
+        if reader.refusal is not None:
+            raise reader.refusal from None
+        raise
+    return ShardedPixels(shards)
+
+
+def plan_shards(
+    stem: Path, records: Sequence[ImageRecord], contract: ImageContract, shard_bytes: int
+) -> list[Shard]:
+    """Return the shards that `cache_pixels` keeps these images in, without looking at one."""
+    shape = (contract.height_px, contract.width_px, contract.channels)
+    most = max(1, shard_bytes // math.prod(shape))
+    starts = range(0, len(records), most)
+    decided_by = {
+        "pixels": contract.pixels_digest(),
+        "imaging": imaging.REVISION,
+        "tensorflow": tf.__version__,
+    }
+    return [
+        Shard(
+            file=shard_of(stem, number, len(starts)),
+            count=len(part),
+            shape=shape,
+            made_from=sha256_json({**decided_by, "images": [one.sha256 for one in part]}),
         )
-        shape = (len(records), *contract.input_shape[1:])
-        with atomic_path(path) as temporary:
-            array = allocate(temporary, np.uint8, shape)
-            try:
-                for done, image in enumerate(reader.pixels().as_numpy_iterator()):
-                    array[done] = image
-                    report(ProgressEvent("decode images", done + 1, len(records)))
-            except tf.errors.OpError:
-                if reader.refusal is not None:
-                    raise reader.refusal from None
-                raise
-            array.flush()
-            del array
-        seal(path)
-    pixels: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    return pixels
+        for number, start in enumerate(starts)
+        for part in (records[start : start + most],)
+    ]
 
 
 def allocate(

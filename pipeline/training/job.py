@@ -7,12 +7,14 @@ from pathlib import Path
 from pydantic import Field
 
 from pipeline.contract.base import Frozen
+from pipeline.contract.calibration import Calibration
+from pipeline.training.budget import Schedule
 from pipeline.training.journal import Epoch
-from pipeline.training.request import TrainRequest
+from pipeline.training.request import Settings, TrainRequest
 
 # Raise it when a change of this package changes what the same inputs are trained to: models and
 # unfinished trainings of an earlier revision are then done again.
-REVISION = 1
+REVISION = 2
 # The packages whose version decides it too.
 PACKAGES = ("keras", "numpy", "pillow", "tensorflow")
 
@@ -40,7 +42,14 @@ class PhaseSummary(Frozen):
 
 
 class TrainAnswer(Frozen):
-    """Say how the training went, by phase, and how many weights the model has."""
+    """Say how the training went, by phase, and how many weights the model has.
+
+    `settings` are those trained with; `schedule` says how a budget came to them, None without one.
+    `calibration` is None where none was asked for.
+    """
 
     phases: dict[str, PhaseSummary]
+    settings: Settings
+    schedule: Schedule | None
     parameters: int = Field(ge=1)
+    calibration: Calibration | None = None

@@ -19,6 +19,8 @@ from pipeline.contract.run import TrainingState
 from pipeline.contract.sealed import seal
 from pipeline.errors import BadInput
 from pipeline.progress import ProgressEvent, Report, silent
+from pipeline.training.budget import Schedule
+from pipeline.training.request import Keep
 
 
 class Epoch(Frozen):
@@ -59,6 +61,8 @@ class _Journal(Frozen):
     """Hold all phases, the hashes of the checkpoints they name, and a hash over these values."""
 
     inputs_sha256: str
+    # What a budget was found to allow; a training that is taken up again keeps it.
+    schedule: Schedule | None = None
     phases: dict[str, PhaseState] = Field(default_factory=dict)
     checkpoint_sha256: dict[str, str] = Field(default_factory=dict)
     sha256: str = ""
@@ -114,6 +118,16 @@ class Journal:
         """Return where a phase stands."""
         return self._state.phases.get(name, PhaseState())
 
+    @property
+    def schedule(self) -> Schedule | None:
+        """Return the schedule chosen for a budget, None before it is chosen or without one."""
+        return self._state.schedule
+
+    def keep_schedule(self, schedule: Schedule) -> None:
+        """Remember the schedule chosen for a budget."""
+        self._state = self._state.model_copy(update={"schedule": schedule}).sealed()
+        self._state.save(self.files.journal)
+
     def write(self, name: str, state: PhaseState) -> None:
         """Commit a phase's new state, then remove the checkpoints no phase names any more."""
         phases = {**self._state.phases, name: state}
@@ -140,6 +154,11 @@ class Journal:
         writer.writerows(epoch.model_dump() for epoch in self.history())
         write_text_atomic(self.files.history, text.getvalue())
         seal(self.files.history)
+
+
+def kept_epoch(history: Sequence[Epoch], keep: Keep) -> Epoch:
+    """Return the epoch whose weights a phase keeps: its best, or simply its last."""
+    return history[-1] if keep == "last" else max(history, key=lambda epoch: epoch.score)
 
 
 def save_variables(path: Path, variables: Sequence[Any]) -> None:

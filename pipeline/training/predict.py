@@ -13,15 +13,18 @@ import tensorflow as tf
 from pipeline.contract.image import ImageContract
 from pipeline.metrics import Probabilities
 from pipeline.training.input import batches, normalized
+from pipeline.training.shards import ShardedPixels
 
 _BATCH = 32
+
+Rows = npt.NDArray[Any] | ShardedPixels
 
 
 class Predictor(Protocol):
     """Predict rows with the weights the model has at this moment."""
 
     def __call__(
-        self, rows: npt.NDArray[Any], on_progress: Callable[[int, int], None] | None = None
+        self, rows: Rows, on_progress: Callable[[int, int], None] | None = None
     ) -> Probabilities:
         """Return float32 (rows, classes); `on_progress` is called with (done, total) rows."""
 
@@ -41,18 +44,18 @@ def predictor(model: keras.Model, image: ImageContract | None = None) -> Predict
 
     traced: dict[tf.DType, Any] = {}
 
-    def predict(
-        rows: npt.NDArray[Any], on_progress: Callable[[int, int], None] | None = None
-    ) -> Probabilities:
+    def predict(rows: Rows, on_progress: Callable[[int, int], None] | None = None) -> Probabilities:
         dtype = tf.as_dtype(rows.dtype)
         if dtype not in traced:
             signature = [tf.TensorSpec(model.input.shape, dtype)]
             traced[dtype] = tf.function(infer, input_signature=signature)
         found: list[Probabilities] = []
+        done = 0
         for _, batch in batches(lambda which: rows[which], np.arange(len(rows)), _BATCH, dtype):
             found.append(traced[dtype](batch).numpy())
+            done += len(found[-1])
             if on_progress is not None:
-                on_progress(sum(map(len, found)), len(rows))
+                on_progress(done, len(rows))
         return np.concatenate(found)
 
     return predict

@@ -13,6 +13,7 @@ from pipeline.training.backbones import DEFAULT, NAMES
 from pipeline.training.choices import TrainRecipe
 
 Strategy = Literal["seed", "transfer", "scratch"]
+Keep = Literal["best", "last"]
 
 
 def _known_backbone(name: str) -> str:
@@ -25,6 +26,7 @@ BackboneName = Annotated[str, AfterValidator(_known_backbone)]
 Width = Annotated[Number, Field(gt=0.0, le=2.0)]
 # TensorFlow's random generators take no more.
 MAX_SEED = 2**31 - 1
+Minutes = Annotated[Number, Field(gt=0.0, le=1_000_000.0)]
 Count = Annotated[WholeNumber, Field(ge=1, le=100_000)]
 
 
@@ -52,6 +54,16 @@ class Settings(Frozen):
     class_weight_power: float = 0.0
     # Validation and the kept checkpoint use the exponential average of the weights.
     average_decay: float = 0.0
+    # Of the fine-tuning: which epoch's weights count, how many trainings from one head are
+    # averaged, and the parameter of mixup's beta distribution, 0 for none.
+    keep: Keep = "best"
+    members: int = 1
+    mixup: float = 0.0
+    # After it: how long the weights learn the mean of their answers to all views, and from how
+    # many sets of mixed pairs; 0 epochs for not at all.
+    distil_epochs: int = 0
+    distil_learning_rate: float = 1e-4
+    distil_sets: int = 4
     # How many images' features to cache: the more images, the fewer mirrored views of each.
     cached_images: int = 0
 
@@ -104,7 +116,9 @@ class TrainRequest(Frozen):
     `weights` is "imagenet" (Keras downloads them), "none", or the path of an `.h5` file of the
     backbone without its top. `epochs` counts the longest phase: all of the training, or the
     fine-tuning where the weights are pretrained and the recipe is the default one; there
-    `head_epochs` counts the phase before it.
+    `head_epochs` counts the phase before it. `budget_minutes` chooses the longest schedule that
+    fits; `settings` are then those it is chosen from. `calibrate` scales the trained model's
+    logits, so that its confidence is its accuracy on the validation split.
     """
 
     image: ImageContract = ImageContract()
@@ -117,6 +131,8 @@ class TrainRequest(Frozen):
     epochs: Count | None = None
     head_epochs: Count | None = None
     learning_rate: float | None = Field(default=None, gt=0.0)
+    budget_minutes: Minutes | None = None
+    calibrate: bool = True
 
     @property
     def weights_file(self) -> Path | None:
@@ -146,6 +162,12 @@ class TrainRequest(Frozen):
                 return "scratch" if self.weights == "none" else "transfer"
             case _:
                 assert_never(self.recipe)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainRequest:
+        if self.budget_minutes is not None and self.epochs is not None:
+            raise ValueError("a budget chooses the epochs: give budget_minutes or epochs, not both")
+        return self
 
     @model_validator(mode="after")
     def _head_epochs_count(self) -> TrainRequest:

@@ -21,7 +21,7 @@ from pipeline.parity.thresholds import Thresholds
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.training.backbones import DEFAULT, backbone
 from pipeline.training.choices import TrainRecipe
-from pipeline.training.request import MAX_SEED, BackboneName, Count, TrainRequest, Width
+from pipeline.training.request import MAX_SEED, BackboneName, Count, Minutes, TrainRequest, Width
 
 
 def _known_runtime(version: str) -> str:
@@ -73,6 +73,8 @@ class TrainConfig(Frozen):
     width: Width = 1.0
     batch_size: Count | None = None
     epochs: Count | None = None
+    budget_minutes: Minutes | None = None
+    calibrate: bool = Field(default=True, description="whether to scale by a temperature")
 
     @classmethod
     def of(cls, **options: object) -> Self:
@@ -112,6 +114,9 @@ class ExportConfig(Frozen):
     min_runtime: RuntimeVersion = DEFAULT_RUNTIME
     unsure_below: Probability | None = None
     thresholds: dict[str, Probability] = Field(default_factory=dict)
+    sensitivity: dict[str, Probability] = Field(default_factory=dict)
+    unsure_risk: Probability | None = None
+    unsure_coverage: Probability | None = None
     reference: bool = Field(default=True, description="whether bundles carry Keras's answers")
 
     @model_validator(mode="after")

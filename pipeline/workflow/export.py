@@ -12,7 +12,7 @@ from pipeline.contract.bundle import (
     manifest_digest,
 )
 from pipeline.contract.choices import Split
-from pipeline.contract.images import images_of_dataset
+from pipeline.contract.images import ImageSet, images_of_dataset
 from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.measured import load_measured, write_records
 from pipeline.contract.recipe import Recipe
@@ -28,6 +28,7 @@ from pipeline.runtimes.bundle_reference import write_reference
 from pipeline.tflite.metadata import DescribedModel
 from pipeline.tflite.runtime_versions import check_version
 from pipeline.worker import shared_processes
+from pipeline.workflow.decide import decided, with_file_figures
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.exported import (
     Exported,
@@ -71,11 +72,12 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
     check_version(job.promised_runtime)
     job.decision.check_labels(job.source.labels)
     photos = user_photos(job.golden_photos, job.source.image)
+    images = images_of_dataset(job.source.dataset, Split.validation)
+    job = decided(job, images, run, report)
     inputs = job.inputs(photos)
     if (earlier := _published(run.bundle(job.recipe.name), job.recipe, inputs)) is not None:
         return earlier
     # A reference that does not do its job proves nothing, so nothing is built for it.
-    images = images_of_dataset(job.source.dataset, Split.validation)
     held = hold_reference(job.source, images, job.thresholds, run, report=report)
     refused = held.verdict()
     if refused.checks and not refused.passed:
@@ -95,7 +97,7 @@ def export(job: ExportJob, run: RunDir, *, report: Report = silent) -> Exported:
             report=report,
         )
         # 3. Publish, or keep aside.
-        return _publish(built, verdict, held, photos, job, run, report)
+        return _publish(built, verdict, held, images, photos, job, run, report)
 
 
 def _candidate(built: BuiltBundle, source: KerasSource) -> Candidate:
@@ -108,6 +110,7 @@ def _publish(
     built: BuiltBundle,
     verdict: Verdict,
     held: HeldReference,
+    images: ImageSet,
     photos: Sequence[GoldenPhoto],
     job: ExportJob,
     run: RunDir,
@@ -118,6 +121,8 @@ def _publish(
         reference = write_reference(held.recording, built.folder)
         manifest = manifest.model_copy(update={"files": {**manifest.files, **reference}})
     if verdict.passed:
+        # One that failed its structure was never asked for answers.
+        manifest = with_file_figures(manifest, _candidate(built, job.source), images, run, report)
         log = run.log(f"goldens-{name}")
         added = make_goldens(built.folder, manifest, photos, log=log, report=report)
         added |= write_sbom(built.folder, manifest)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.contract.choices import DEFAULT_RUNTIME, Quantize
+from pipeline.contract.chosen import ChosenDecision, DecisionAsked
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_json
 from pipeline.contract.recipe import Recipe
@@ -25,7 +26,8 @@ class ExportJob:
     `promised_runtime` is the oldest TFLite runtime that must load the file, as `2.16.0`.
     `decision` says how a device is to speak of an answer, `golden_photos` (JPEG) are the user's
     own. `model_version` is the model's, its hash's beginning where None. `reference` says whether
-    the bundle carries what the Keras model answered.
+    the bundle carries what the Keras model answered. `asked` says what else of the decision is
+    to be chosen on the validation images, `chosen` what was; None until then.
     """
 
     source: KerasSource
@@ -37,6 +39,8 @@ class ExportJob:
     model_version: str | None = None
     author: str = ""
     reference: bool = True
+    asked: DecisionAsked = field(default_factory=DecisionAsked)
+    chosen: ChosenDecision | None = None
 
     def for_recipes(self, recipes: Sequence[Recipe]) -> tuple[ExportJob, ...]:
         """Return this job once for each recipe; what does nothing for one is left out of it."""
@@ -70,11 +74,15 @@ class ExportJob:
                 model_version=self.model_version,
                 author=self.author,
                 license=source.license,
+                decision=self.decision,
+                temperature=None if source.calibration is None else source.calibration.temperature,
             ),
             license=source.license,
             promised_runtime=self.promised_runtime,
             decision=self.decision,
             reference="included" if self.reference else "left_out",
+            calibration=source.calibration,
+            chosen=self.chosen,
         )
 
     def inputs(self, photos: Sequence[GoldenPhoto]) -> dict[str, str]:
@@ -95,4 +103,5 @@ class ExportJob:
             "decision": self.decision.digest(),
             "reference": request.reference,
             "golden_photos": sha256_json([photo.sha256 for photo in photos]),
+            **({"asked": self.asked.digest()} if self.asked.asks_something else {}),
         }

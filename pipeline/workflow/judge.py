@@ -124,19 +124,7 @@ def judge_images(
     not_checked = [*structure.not_checked]
     if verdict.passed:
         held = hold()
-        answered = record(
-            RecordRequest(
-                runtime=RuntimeName.litert,
-                model=candidate.file,
-                model_sha256=candidate.inspection.sha256,
-                image=candidate.described.image,
-                labels=candidate.described.labels,
-                images=images,
-            ),
-            run,
-            fresh=fresh,
-            report=report,
-        )
+        answered = record(candidate_request(candidate, images), run, fresh=fresh, report=report)
         in_8_bits = works_in_8_bits(candidate.inspection)
         noise = None
         if noise_of is not None and in_8_bits:
@@ -195,6 +183,18 @@ class HeldReference:
             reference=origin(self.recording),
             figures=common_figures(self.recording.facts, self.recording.facts),
         )
+
+
+def candidate_request(candidate: Candidate, images: ImageSet) -> RecordRequest:
+    """Return what LiteRT is asked about images."""
+    return RecordRequest(
+        runtime=RuntimeName.litert,
+        model=candidate.file,
+        model_sha256=candidate.inspection.sha256,
+        image=candidate.described.image,
+        labels=candidate.described.labels,
+        images=images,
+    )
 
 
 def reference_request(reference: KerasModel, images: ImageSet) -> RecordRequest:

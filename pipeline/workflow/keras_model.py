@@ -14,6 +14,7 @@ from pipeline.classifier.requirements import (
     output_change,
 )
 from pipeline.classifier.spec import ClassifierSpec, model_sha256
+from pipeline.contract.calibration import Calibration
 from pipeline.contract.choices import RuntimeName
 from pipeline.contract.image import ImageContract, image_of_model
 from pipeline.contract.images import ImageSet
@@ -47,6 +48,7 @@ class KerasModel:
 
     `normalization` is what the model itself takes; `normalization_stated` is False where it was
     read from the model. `adaptations` name what the exported file does that the model does not.
+    `calibration` says how its probabilities were calibrated, None where nothing says so.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class KerasModel:
     logits: bool = False
     facts: ModelFacts | None = None
     adaptations: tuple[Adaptation, ...] = ()
+    calibration: Calibration | None = None
 
     def record_request(
         self,
@@ -176,6 +179,7 @@ def _with_manifest(
         normalization=normalization,
         facts=facts,
         adaptations=adaptations(facts, change),
+        calibration=manifest.calibration,
     )
 
 

@@ -18,6 +18,7 @@ from pipeline.progress import Report, silent
 from pipeline.runtimes.recording import Recording
 from pipeline.tflite.inspect import inspect_file
 from pipeline.tflite.metadata import DescribedModel, described_model
+from pipeline.workflow.calibrate import calibrated_copy
 from pipeline.workflow.judge import Candidate, judge
 from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.source import (
@@ -58,6 +59,8 @@ def judge_model(
     """
     # The cheap refusals come before the slow Keras half.
     candidate = open_candidate(model)
+    if keras is None and candidate.manifest is not None:
+        keras = calibrated_copy(run, candidate.manifest)
     source = keras_source(run, keras, stated_of(candidate, keras or run.model))
     if candidate.manifest is not None:
         check_parent(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.contract.bundle import MODEL_FILE, load_bundle
 from pipeline.contract.choices import RuntimeName
+from pipeline.contract.chosen import ChosenDecision
 from pipeline.contract.decision import Decision, Reading
 from pipeline.contract.image import ImageContract
 from pipeline.contract.labels import Labels
@@ -38,7 +39,8 @@ class Prediction:
 class Predictions:
     """Hold the answers, the images that were refused with their reasons, and the model used.
 
-    `decision` is what the bundle states about reading an answer; of a bare file, nothing.
+    `decision` is what the bundle states about reading an answer; of a bare file, nothing. `chosen`
+    is what that was chosen for, None where it was stated.
     """
 
     model: Path
@@ -48,6 +50,7 @@ class Predictions:
     decision: Decision
     predictions: tuple[Prediction, ...]
     refused: tuple[tuple[Path, PipelineError], ...]
+    chosen: ChosenDecision | None = None
 
 
 def predict(model: Path, images: list[Path], *, report: Report = silent) -> Predictions:
@@ -89,6 +92,7 @@ def predict(model: Path, images: list[Path], *, report: Report = silent) -> Pred
         opened.decision,
         tuple(predictions),
         refused,
+        opened.chosen,
     )
 
 
@@ -137,6 +141,7 @@ class _Opened:
     image: ImageContract
     labels: Labels
     decision: Decision = field(default_factory=Decision)
+    chosen: ChosenDecision | None = None
 
 
 def _open(model: Path) -> _Opened:
@@ -154,6 +159,7 @@ def _open(model: Path) -> _Opened:
         described.image,
         described.labels,
         Decision() if manifest is None else manifest.decision,
+        None if manifest is None else manifest.chosen,
     )
 
 

@@ -25,6 +25,7 @@ from pipeline.contract.verdict import Verdict
 from pipeline.errors import BadInput, EnvironmentProblem, PipelineError, reason_of
 from pipeline.metrics import Metrics, expected_calibration_error, load_metrics, reliability
 from pipeline.parity.align import Pair, align
+from pipeline.parity.choosing import risk_coverage
 from pipeline.parity.statistics import wilson_95
 from pipeline.progress import silent
 from pipeline.report.html import render_html
@@ -34,6 +35,7 @@ from pipeline.report.run_report import (
     Calibration,
     Calibrations,
     RecallIntervals,
+    RiskCoverage,
     RunReport,
     TrueClassPoints,
     Unreadable,
@@ -173,6 +175,7 @@ def _bundle(
         trace=reader.read(lambda: _trace(trace, manifest), trace),
         points=None if truth is None else TrueClassPoints(*truth),
         calibrations=None if pair is None else _calibrations(pair),
+        risk_coverage={} if pair is None else _risk_coverage(pair),
         recall_intervals=_recall_intervals(figures_of(verdict)),
     )
 
@@ -205,6 +208,17 @@ def _calibrations(pair: Pair) -> Calibrations | None:
             for side in (pair.reference, pair.candidate)
         )
     )
+
+
+def _risk_coverage(pair: Pair) -> dict[str, RiskCoverage]:
+    rows = np.flatnonzero(pair.truth >= 0)
+    if not len(rows):
+        return {}
+    truth = pair.truth[rows]
+    return {
+        name: RiskCoverage(*risk_coverage(truth, side[rows]))
+        for name, side in (("reference", pair.reference), ("candidate", pair.candidate))
+    }
 
 
 def _recall_intervals(figures: VerdictFigures) -> dict[str, RecallIntervals]:

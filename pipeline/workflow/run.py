@@ -10,9 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.contract.base import first_problem
+from pipeline.contract.chosen import DecisionAsked
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.decision import Decision
-from pipeline.contract.labels import ISIC_2019
+from pipeline.contract.labels import ISIC_2019, Labels
 from pipeline.contract.manifest import ModelManifest
 from pipeline.contract.recipe import Recipe
 from pipeline.contract.run import RunDir
@@ -74,9 +75,10 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
     """
     run = RunDir(Path(config.run_dir))
     stages = _stages(config)
+    stages.asked.check(stages.decision)
     if config.data.source is None:
         # The drawings' labels are known before a single one is drawn.
-        stages.decision.check_labels(ISIC_2019)
+        _check_labels(stages, ISIC_2019)
         with _named_as_configured():
             ISIC_2019.with_critical(config.data.critical, where="--critical")
     # Before the images are read, which can take minutes.
@@ -85,7 +87,7 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
         with _named_as_configured():
             dataset = _prepare(config, run, report)
         # Before the training, which can take hours.
-        stages.decision.check_labels(dataset.labels)
+        _check_labels(stages, dataset.labels)
         model = train(stages.train, run, report=report)
         job = ExportJob(
             source=keras_source(run, None),
@@ -93,6 +95,7 @@ def run_stages(config: RunConfig, *, images: bool = False, report: Report = sile
             thresholds=stages.thresholds,
             promised_runtime=config.export.min_runtime,
             decision=stages.decision,
+            asked=stages.asked,
             reference=config.export.reference,
         )
         exports = export_all(job.for_recipes(stages.recipes), run, report=report)
@@ -124,6 +127,12 @@ class _Stages:
     recipes: tuple[Recipe, ...]
     thresholds: Thresholds
     decision: Decision
+    asked: DecisionAsked
+
+
+def _check_labels(stages: _Stages, labels: Labels) -> None:
+    stages.decision.check_labels(labels)
+    stages.asked.check_labels(labels)
 
 
 def _stages(config: RunConfig) -> _Stages:
@@ -136,6 +145,11 @@ def _stages(config: RunConfig) -> _Stages:
             recipes=export.recipes(config.seed),
             thresholds=config.parity.thresholds(),
             decision=Decision(unsure_below=export.unsure_below, thresholds=export.thresholds),
+            asked=DecisionAsked(
+                sensitivity=export.sensitivity,
+                unsure_risk=export.unsure_risk,
+                unsure_coverage=export.unsure_coverage,
+            ),
         )
     except ValidationError as error:
         raise BadInput(

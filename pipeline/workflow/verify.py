@@ -19,6 +19,7 @@ from pipeline.contract.bundle import (
     MEASURED_FILE,
     MODEL_FILE,
     RECIPE_FILE,
+    REFERENCE_FILE,
     VERDICT_FILE,
     no_bundle,
 )
@@ -45,10 +46,12 @@ from pipeline.parity.bundle_pins import (
     pin_check,
     recipe_check,
 )
+from pipeline.parity.choosing import decision_check
 from pipeline.parity.comparison import expect
 from pipeline.parity.golden_gate import golden_recording, judge_goldens
 from pipeline.parity.recorded import outcomes_check, passed_check, recorded_checks
 from pipeline.report.sentences import sentence
+from pipeline.runtimes.bundle_reference import load_reference
 from pipeline.runtimes.interface import Answers
 from pipeline.signing.signed import SIGNATURE_CHECK, SignatureState
 from pipeline.tflite.inspect import Inspection, inspect_file
@@ -172,6 +175,7 @@ def _steps(
     yield [label_check(records, found.labels), recipe_check(records)]
     yield [*golden_checks(records)]
     yield [inputs_check(records)]
+    yield _decision_checks(folder, manifest)
     # 3.
     try:
         yield from _model_steps(folder, records, found)
@@ -196,6 +200,20 @@ def _model_steps(
             in_8_bits=works_in_8_bits(found),
         )
         yield _replayed(folder, records, replayed.result()).checks
+
+
+def _decision_checks(folder: Path, manifest: BundleManifest) -> Sequence[Check]:
+    """Choose a chosen decision again, by the answers that the bundle carries."""
+    if manifest.chosen is None:
+        return []
+    try:
+        reference = load_reference(folder, manifest)
+    except BadInput as error:
+        raise _Unreadable(REFERENCE_FILE, error.got or error.what) from error
+    if reference is None:
+        return []
+    check = decision_check(manifest, reference.truth, reference.probabilities)
+    return [] if check is None else [check]
 
 
 def _read(kind: type[_File], folder: Path, name: str) -> _File:

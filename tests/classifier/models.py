@@ -16,7 +16,6 @@ from pipeline.classifier.open import open_classifier
 from pipeline.classifier.spec import ClassifierSpec, spec_of_image
 from pipeline.contract.base import Frozen
 from pipeline.contract.image import ImageContract
-from pipeline.contract.recipe import Quantize, Recipe
 from pipeline.errors import PipelineError
 from pipeline.export import convert as exporter
 from pipeline.imaging.keras_input import keras_input
@@ -374,9 +373,7 @@ def convert_child(request: Conversion, report: Report) -> Rows:
     image = ImageContract(height_px=SIZE, width_px=SIZE, mean=0.0, std=1.0)
     spec = spec_of_image(path, image, 3)
     exporter.convert_child(
-        exporter.ConvertRequest(
-            classifier=spec, recipe=Recipe(quantize=Quantize.float32), out=request.out
-        ),
+        exporter.ConvertRequest(classifier=spec, out=request.out),
         report,
     )
     values = np.full((1, SIZE, SIZE, 3), 90.0, np.float32)

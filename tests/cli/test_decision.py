@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE
+from pipeline.contract.chosen import ChosenDecision, DecisionAsked
 from pipeline.contract.decision import Decision
 from pipeline.contract.manifest import BundleManifest, FileEntry
 from pipeline.contract.recipe import Quantize, Recipe
+from pipeline.parity.choosing import choose
 from tests.commands import Call
 from tests.export.samples import ABOUT, IMAGE, LABELS, samples
 
 FIRST, SECOND = LABELS.names[:2]
 
 
-def bundle(folder: Path, decision: Decision) -> Path:
+def bundle(folder: Path, decision: Decision, chosen: ChosenDecision | None = None) -> Path:
     folder.mkdir()
     shutil.copyfile(samples().described["float16"], folder / MODEL_FILE)
     BundleManifest(
@@ -37,6 +41,7 @@ def bundle(folder: Path, decision: Decision) -> Path:
         min_runtime="2.3.0",
         promised_runtime="2.16.0",
         decision=decision,
+        chosen=chosen,
     ).save(folder / MANIFEST_FILE)
     return folder
 
@@ -79,3 +84,38 @@ def test_inspect_shows_what_a_bundle_states(call: Call, strict: Path) -> None:
     assert "where no class reaches 0.999" in shown
     assert "named whenever it reaches 0.001" in shown
     assert "decision" not in call("inspect", samples().described["float16"], "--json").json()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sensitivity", "MEL"), "not a sensitivity"),
+        (("--sensitivity", "MEL=2"), "sensitivity"),
+        (("--sensitivity", "A=0.9", "--threshold", "A=0.3"), "both stated and to be chosen"),
+        (("--unsure-risk", "0.1", "--unsure-below", "0.5"), "both stated and to be chosen"),
+        (("--unsure-coverage", "1.5"), "unsure"),
+        (("--unsure-risk", "0.1", "--unlabelled", "photos"), "--unlabelled has none"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused_at_once(
+    call: Call, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    refused = call("export", "--quantize", "int8", *options, "--run-dir", tmp_path / "run")
+    assert refused.code == 2
+    assert said in refused.said
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_decision_was_chosen_for_is_shown(call: Call, tmp_path: Path, image: Path) -> None:
+    truth = np.array([0, 0, 1, 2])
+    rows = np.array([[0.6, 0.2, 0.2], [0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.5, 0.1, 0.4]])
+    asked = DecisionAsked(sensitivity={FIRST: 0.9}, unsure_coverage=0.75)
+    chosen = choose(truth, rows.astype(np.float32), LABELS.names, asked)
+    folder = bundle(tmp_path / "c", chosen.applied_to(Decision()), chosen)
+    found = call("inspect", folder, "--json").json()
+    assert found["chosen"] == chosen.model_dump(mode="json")
+    assert call("predict", folder, image, "--json").json()["chosen"] == found["chosen"]
+    for command in (("inspect", folder), ("predict", folder, image)):
+        shown = re.sub("[^a-zA-Z]+", " ", call(*command).out)
+        assert f"sensitivity of {FIRST}" in shown
+        assert "coverage" in shown

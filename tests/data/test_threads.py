@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
-from pipeline.data.threads import image_threads
+from pipeline.data.threads import image_threads, in_threads
 
 
 def test_what_waits_is_never_begun_after_an_interruption() -> None:
@@ -35,3 +36,36 @@ def test_what_waits_is_never_begun_after_an_interruption() -> None:
 def test_all_is_done_where_nothing_interrupts() -> None:
     with image_threads() as pool:
         assert list(pool.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
+
+
+def test_every_entry_is_answered_with_few_taken_ahead() -> None:
+    taken = 0
+
+    def entries() -> Iterator[int]:
+        nonlocal taken
+        for number in range(1000):
+            taken += 1
+            yield number
+
+    found = {}
+    for done, (entry, result) in enumerate(in_threads(lambda number: -number, entries())):
+        found[entry] = result
+        assert taken - done <= 64
+    assert found == {number: -number for number in range(1000)}
+
+
+def test_what_is_ahead_is_never_begun_where_the_caller_stops() -> None:
+    begun: list[int] = []
+
+    def stopped() -> None:
+        for _ in in_threads(begun.append, range(1000)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert len(begun) <= 64
+
+
+def test_an_error_of_the_work_reaches_the_caller() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(lambda number: 1 // number, [2, 1, 0]))

@@ -12,7 +12,7 @@ from pipeline.contract.base import Frozen
 from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.labels import Labels
-from pipeline.contract.recipe import Io, Quantize, Recipe
+from pipeline.contract.recipe import Io, Recipe
 from pipeline.contract.search import SearchRecord, Trial
 from pipeline.export.int8.request import QuantizeAnswer, image_files
 from pipeline.progress import Report
@@ -69,7 +69,6 @@ def make_hostile_child(request: HostileRequest, report: Report) -> Made:
         convert_child(
             ConvertRequest(
                 classifier=spec_of_image(path, IMAGE, classes),
-                recipe=Recipe(quantize=Quantize.float32),
                 out=str(out),
             ),
             report,

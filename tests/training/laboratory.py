@@ -22,20 +22,32 @@ from pipeline.training import adam
 from pipeline.training.augment import flip_and_rotate, rotate
 from pipeline.training.backbones import DEFAULT, NAMES, backbone
 from pipeline.training.child import train_child
+from pipeline.training.distil import Pairs
+from pipeline.training.features import Features
 from pipeline.training.fit import Phase, class_weights, fit
 from pipeline.training.input import ImageReader, batches, cache_pixels
 from pipeline.training.job import TrainJob
 from pipeline.training.journal import Journal
-from pipeline.training.model import build, save, set_batch_norm_momentum, split_at_trunk
+from pipeline.training.model import (
+    Parts,
+    build,
+    save,
+    set_batch_norm_momentum,
+    split_at_trunk,
+)
 from pipeline.training.request import TrainRequest
+from pipeline.training.speed import step_seconds
+from pipeline.training.transfer import Samples, Transfer
 from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
 from tests.training.samples import SMALL, coloured_dataset, small_image, small_width
+from tests.training.shard_trials import shard_trials
 
 
 def experiment(request: LaboratoryRequest, report: Report) -> LaboratoryAnswer:
     folder = request.folder
     found = {
         "pixels": _pixels(folder, request.images),
+        "shards": shard_trials(folder / "shards"),
         "changed": _changed(folder, request.images[0]),
         "augment": _augment(),
         "adam": _adam(),
@@ -44,6 +56,8 @@ def experiment(request: LaboratoryRequest, report: Report) -> LaboratoryAnswer:
         "resume": _resume(folder),
         "diverge": _diverge(folder),
         "momentum": _momentum(),
+        "transfer": _transfer(folder),
+        "speed": _speed(folder),
         "weights": class_weights(np.array([0, 0, 0, 0, 1]), 2, 0.5).tolist(),
     }
     return LaboratoryAnswer(found=found)
@@ -66,9 +80,9 @@ def _changed(folder: Path, image: Path) -> dict[str, Any]:
         size_bytes=image.stat().st_size,
         sha256="0" * 64,
     )
-    cache = folder / "changed.npy"
-    error = _refusal(lambda: cache_pixels(cache, [record], image.parent, SMALL, silent))
-    return {"error": error, "cached": cache.exists()}
+    stem = folder / "changed"
+    error = _refusal(lambda: cache_pixels(stem, [record], image.parent, SMALL, silent))
+    return {"error": error, "cached": bool(list(folder.glob("*changed*")))}
 
 
 def _refusal(action: Callable[[], object]) -> dict[str, Any] | None:
@@ -248,6 +262,102 @@ def _resume(folder: Path) -> dict[str, Any]:
     csv = (folder / "cut" / "history.csv").read_text()
     other = Journal(folder / "cut", "b" * 64)
     return {"left": left, "histories": histories, "csv": csv, "other": len(other.history())}
+
+
+def _tiny_transfer(folder: Path, **changed: object) -> Transfer:
+    """Return two classes of features in two views, and a body of one dense layer."""
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    truth = np.arange(24, dtype=np.int64) % 2
+    rows = (np.eye(4)[truth] + random.normal(size=(24, 4)) / 4).astype(np.float32)
+    views = [rows[:, None, None, :], rows[:, None, None, :] + np.float32(0.1)]
+    inputs = keras.Input((1, 1, 4))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Dense(5)(inputs))
+    head_in = keras.Input((5,))
+    dense = keras.layers.Dense(2, activation="softmax")
+    head = keras.Model(head_in, dense(keras.layers.Dropout(0.1)(head_in)))
+    body = keras.Model(inputs, pooled)
+    top = keras.Model(inputs, head(pooled))
+    seen = [np.array(body(view)) for view in views]
+    samples = Samples(Features([view.astype(np.float16) for view in views], seen), truth)
+    settings = TrainRequest(weights="imagenet", batch_size=7, epochs=2, head_epochs=1).settings()
+    return Transfer(
+        Parts(trunk=body, body=body, head=head, top=top),
+        settings.model_copy(update=changed),
+        3,
+        samples,
+        samples,
+        Journal(folder, "a" * 64),
+        silent,
+    )
+
+
+def _transfer(folder: Path) -> dict[str, Any]:
+    averaged = _tiny_transfer(folder / "averaged", members=2, keep="last")
+    averaged.run()
+    files = averaged.journal.files
+    kept = [files.checkpoint(name, 2, best=True) for name in ("finetune", "finetune-2")]
+    members = []
+    for path in kept:
+        with np.load(path) as values:
+            members.append([values[name] for name in sorted(values.files)])
+    top = averaged.parts.top
+    places = [i for i, v in enumerate(top.variables) if any(v is w for w in top.trainable_weights)]
+    off = [
+        np.abs(np.array(top.variables[i]) - (members[0][i] + members[1][i]) / 2).max()
+        for i in places
+    ]
+    apart = [np.abs(members[0][i] - members[1][i]).max() for i in places]
+    mixing = _tiny_transfer(folder / "mixing", mixup=0.5)
+    batches = [list(mixing.finetune(1).batches(epoch)) for epoch in (1, 1, 2)]
+    first, again, other = (np.concatenate([batch[1] for batch in epoch]) for epoch in batches)
+    distilled = _tiny_transfer(folder / "distilled", keep="last", distil_epochs=2, distil_sets=2)
+    distilled.run()
+    taught = np.load(distilled.journal.files.mean_answers)
+    resumed = _tiny_transfer(folder / "averaged", members=2, keep="last")
+    resumed.run()
+    return {
+        "off the mean": float(max(off)),
+        "distilled": [e.epoch for e in distilled.journal.history() if e.phase == "distil"],
+        "taught": [list(taught.shape), float(np.abs(taught.sum(axis=2) - 1.0).max())],
+        "mix": _mix(),
+        "apart": float(max(apart)),
+        "places": len(places),
+        "phases": sorted({epoch.phase for epoch in averaged.journal.history()}),
+        "resumed": max(
+            float(np.abs(np.array(a) - np.array(b)).max())
+            for a, b in zip(top.trainable_weights, resumed.parts.top.trainable_weights, strict=True)
+        ),
+        "targets": [float(first.sum()), float(first.min()), float(first.max())],
+        "mixed": float(((first > 0.01) & (first < 0.99)).any(axis=1).sum()),
+        "repeats": bool((first == again).all()),
+        "differs": bool((first != other).any()),
+        "steps": [len(epoch) for epoch in batches],
+    }
+
+
+def _mix() -> float:
+    """Return how far a mix is from the sum people write down."""
+    random = np.random.default_rng(4)
+    view = random.normal(size=(6, 2, 3)).astype(np.float16)
+    pairs = Pairs.draw(6, random)
+    rows = np.array([4, 0])
+    share = pairs.share[rows][:, None, None].astype(np.float64)
+    sums = share * view[rows] + (1.0 - share) * view[pairs.partner[rows]]
+    return float(np.abs(pairs.mixed(view, rows) - sums).max())
+
+
+def _speed(folder: Path) -> dict[str, Any]:
+    tiny = _tiny_transfer(folder / "speed")
+    before = [np.array(variable) for variable in tiny.parts.top.variables]
+    start_s, step_s = step_seconds(tiny.finetune(1), tiny.journal)
+    after = [np.array(variable) for variable in tiny.parts.top.variables]
+    return {
+        "start_s": start_s,
+        "step_s": step_s,
+        "untouched": all((a == b).all() for a, b in zip(before, after, strict=True)),
+        "written": tiny.journal.history() != [],
+    }
 
 
 def _diverge(folder: Path) -> dict[str, Any] | None:

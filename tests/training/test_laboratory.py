@@ -15,6 +15,18 @@ from pipeline.training.backbones import NAMES
 from tests.training.questions import LaboratoryAnswer, LaboratoryRequest
 from tests.training.samples import odd_images
 
+DAMAGES = (
+    "flipped_pixel",
+    "flipped_length",
+    "flipped_checksum",
+    "flipped_origin",
+    "cut",
+    "emptied",
+    "grown",
+    "zeros",
+    "another_shard",
+)
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -170,3 +182,119 @@ def test_class_weights_have_mean_one_and_follow_the_power(found: dict[str, Any])
     weights = found["weights"]
     assert np.mean(weights) == pytest.approx(1.0)
     assert weights[4] / weights[0] == pytest.approx(2.0)
+
+
+@pytest.fixture
+def shards(found: dict[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = found["shards"]
+    return facts
+
+
+def test_images_are_decoded_once_into_shards_of_bounded_size(shards: dict[str, Any]) -> None:
+    assert shards["names"] == [f"train-pixels-{n:05d}-of-00009.tfrecord" for n in range(9)]
+    assert shards["decoded"] == list(range(1, 43))
+    assert shards["shape"] == [42, 64, 64, 3]
+
+
+def test_shards_are_read_as_one_array_is(shards: dict[str, Any]) -> None:
+    assert shards["read"] == dict.fromkeys(shards["read"], True)
+    assert len(shards["read"]) == 12
+    assert shards["refused"] == ["42", "-43", "0.5", "two rows", "flags"]
+
+
+def test_training_is_fed_the_same_batches_from_shards_as_from_an_array(
+    shards: dict[str, Any],
+) -> None:
+    assert shards["batches"]
+
+
+def test_shards_are_plain_tfrecord_files(shards: dict[str, Any]) -> None:
+    assert shards["records"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_only_a_damaged_shard_is_made_again_and_that_is_told(
+    shards: dict[str, Any], damage: str
+) -> None:
+    facts = shards["damage"][damage]
+    assert facts["changed"]
+    assert facts["told"] == ["make train-pixels-00003-of-00009.tfrecord again"]
+    assert facts["again"] == [3]
+    assert facts["decoded"] == [38, 39, 40, 41, 42]
+    assert facts["same"]
+
+
+def test_a_shard_that_changes_under_its_reader_is_named(shards: dict[str, Any]) -> None:
+    for refusal in shards["while reading"].values():
+        assert refusal["kind"] == "environment"
+        assert refusal["where"].endswith("train-pixels-00001-of-00009.tfrecord")
+
+
+def test_a_caching_that_was_cut_short_goes_on_after_its_last_whole_shard(
+    shards: dict[str, Any],
+) -> None:
+    facts = shards["cut short"]
+    assert facts["left"] == [f"train-pixels-{n:05d}-of-00009.tfrecord" for n in range(2)]
+    assert facts["decoded"] == list(range(11, 43))
+    assert not facts["told"]
+    assert facts["same"]
+
+
+def test_shards_of_other_images_are_not_read(shards: dict[str, Any]) -> None:
+    assert shards["other images"]
+
+
+def test_a_disk_without_room_is_named_before_an_image_is_decoded(shards: dict[str, Any]) -> None:
+    refusal = shards["no room"]
+    assert refusal["kind"] == "environment"
+    assert "no room" in refusal["what"]
+    assert refusal["got"] == "0 MB"
+
+
+def test_space_that_the_system_refuses_ends_in_an_error_and_leaves_no_half_shard(
+    shards: dict[str, Any],
+) -> None:
+    assert shards["limit"]["kind"] == "OSError"
+    assert "larger than this process may write" in shards["limit"]["what"]
+    assert shards["limit"]["left"] == shards["names"][1:]
+
+
+def test_the_members_of_a_fine_tuning_are_averaged(found: dict[str, Any]) -> None:
+    facts = found["transfer"]
+    assert facts["phases"] == ["finetune", "finetune-2", "head"]
+    assert facts["places"] == 4
+    assert facts["apart"] > 1e-5
+    assert facts["off the mean"] < 1e-6
+    assert facts["resumed"] < 1e-6
+
+
+def test_mixup_mixes_targets_in_pairs_the_same_way_for_the_same_epoch(
+    found: dict[str, Any],
+) -> None:
+    facts = found["transfer"]
+    total, low, high = facts["targets"]
+    assert total == pytest.approx(24.0, abs=1e-3)
+    assert low >= 0.0
+    assert high <= 1.0 + 1e-6
+    assert facts["mixed"] > 0
+    assert facts["repeats"]
+    assert facts["differs"]
+    assert facts["steps"] == [4, 4, 4]
+
+
+def test_measuring_the_speed_leaves_the_model_and_the_journal_as_they_were(
+    found: dict[str, Any],
+) -> None:
+    speed = found["speed"]
+    assert speed["start_s"] > speed["step_s"] > 0.0
+    assert speed["untouched"]
+    assert not speed["written"]
+
+
+def test_the_views_mean_answers_to_mixed_pairs_are_taught(found: dict[str, Any]) -> None:
+    facts = found["transfer"]
+    assert facts["distilled"] == [0, 1, 2]
+    shape, off_one = facts["taught"]
+    assert shape == [2, 24, 2]
+    assert off_one < 1e-5
+    assert facts["mix"] < 1e-6

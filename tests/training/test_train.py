@@ -17,10 +17,10 @@ from pipeline.contract.hashing import sha256_file
 from pipeline.contract.manifest import ModelManifest, package_versions
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
-from pipeline.metrics import Metrics
+from pipeline.metrics import Metrics, load_metrics
 from pipeline.progress import ProgressEvent
 from pipeline.training.backbones import NAMES, backbone
-from pipeline.training.job import PACKAGES
+from pipeline.training.job import PACKAGES, REVISION
 from pipeline.training.request import TrainRequest
 from pipeline.training.train import train
 from tests.platforms import needs_proc
@@ -89,6 +89,38 @@ def test_every_split_is_measured(trained: Trained) -> None:
     }
 
 
+def test_the_model_is_calibrated_on_validation_and_that_is_recorded(trained: Trained) -> None:
+    found = trained.manifest.calibration
+    assert found is not None
+    assert found == ModelManifest.load(trained.run.model_manifest).calibration
+    assert (found.images, set(found.splits)) == (9, {"validation", "test"})
+    metrics = load_metrics(trained.run.metrics)
+    assert metrics["train"].calibration is None
+    for split in ("validation", "test"):
+        assert metrics[split].calibration == found.splits[split]
+        # What is measured of the saved model is what its calibration says.
+        assert metrics[split].calibration_error == found.splits[split].after.equal_width
+    change = found.splits["validation"]
+    assert change.before.loss != change.after.loss
+
+
+@pytest.mark.slow
+def test_calibration_can_be_left_out_and_changes_nothing_but_the_confidence(
+    trained: Trained, tmp_path: Path
+) -> None:
+    run = RunDir(tmp_path / "run")
+    trained.dataset.save(run.dataset)
+    with run.lock():
+        plain = train(SCRATCH.model_copy(update={"calibrate": False}), run)
+    assert plain.calibration is None
+    for split, figures in load_metrics(run.metrics).items():
+        scaled = load_metrics(trained.run.metrics)[split]
+        assert figures.confusion == scaled.confusion
+        assert figures.calibration is None
+        if scaled.calibration is not None:
+            assert figures.calibration_error == scaled.calibration.before.equal_width
+
+
 def test_progress_tells_loss_accuracy_and_time_left(trained: Trained) -> None:
     steps = [event for event in trained.events if event.task == "train whole"]
     assert steps[-1].done == steps[-1].total
@@ -113,7 +145,7 @@ def test_the_same_request_again_returns_at_once(trained: Trained) -> None:
 @pytest.mark.parametrize(
     ("target", "value", "said"),
     [
-        ("REVISION", 99, "revision 1 was used, now 99"),
+        ("REVISION", 99, f"revision {REVISION} was used, now 99"),
         ("package_versions", None, "tensorflow"),
         (None, None, "the dataset, the weights or the options are others"),
     ],
@@ -149,7 +181,7 @@ def test_every_version_that_decides_the_weights_is_an_input(trained: Trained) ->
     made_with = trained.manifest.training["made_with"]
     assert made_with == {
         **{name: version(name) for name in ("keras", "numpy", "pillow", "tensorflow")},
-        "revision": "1",
+        "revision": str(REVISION),
     }
 
 
@@ -241,6 +273,27 @@ def test_a_seed_gives_the_same_model_each_time_where_branches_are_dropped(tmp_pa
             train(request, run)
         digests.append(sha256_file(run.model))
     assert digests[0] == digests[1]
+
+
+@pytest.mark.slow
+def test_a_budget_chooses_a_schedule_and_the_manifest_says_which(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    coloured_dataset(tmp_path / "images", run)
+    asked = SCRATCH.model_copy(update={"epochs": None, "batch_size": 8})
+    events: list[ProgressEvent] = []
+    with run.lock():
+        with pytest.raises(BadInput, match="not even the shortest"):
+            train(asked.model_copy(update={"budget_minutes": 0.001}), run)
+        manifest = train(
+            asked.model_copy(update={"budget_minutes": 5.0}), run, report=events.append
+        )
+    schedule, settings = manifest.training["schedule"], manifest.training["settings"]
+    assert schedule["settings"] == settings
+    assert schedule["budget_minutes"] == 5.0
+    assert 0.0 < schedule["expected_minutes"] <= 5.0
+    assert schedule["speed"]["step_s"] > 0.0
+    assert manifest.training["phases"]["whole"]["epochs"] <= settings["epochs"]
+    assert "choose the schedule" in {event.task for event in events}
 
 
 def _alive(root: Path) -> bool:

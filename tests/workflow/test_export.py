@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.contract.bundle import load_bundle
+from pipeline.contract.bundle import load_bundle, seal_bundle
 from pipeline.contract.choices import Io, Quantize, Repair, Split
+from pipeline.contract.chosen import DecisionAsked
 from pipeline.contract.decision import Decision
 from pipeline.contract.goldens import load_goldens
 from pipeline.contract.hashing import sha256_file
@@ -59,6 +60,7 @@ def export(
     golden_photos: Sequence[Path] = (),
     decision: Decision | None = None,
     reference: bool = True,
+    asked: DecisionAsked | None = None,
 ) -> Exported:
     job = ExportJob(
         source=source(),
@@ -67,6 +69,7 @@ def export(
         golden_photos=tuple(golden_photos),
         decision=decision or Decision(),
         reference=reference,
+        asked=asked or DecisionAsked(),
     )
     return export_file(job, run)
 
@@ -266,6 +269,42 @@ def test_a_bundle_says_how_an_answer_is_to_be_read(tmp_path: Path) -> None:
     assert export(run, decision=wanted).resumed
     with pytest.raises(BadInput, match="a class that the model does not have"):
         export(run, decision=Decision(thresholds={"MAUVE": 0.2}))
+
+
+def test_a_decision_is_chosen_on_validation_and_chosen_again_by_verify(tmp_path: Path) -> None:
+    run, stated = RunDir(tmp_path / "run"), Decision(thresholds={"BLUE": 0.5})
+    asked = DecisionAsked(sensitivity={"RED": 0.9}, unsure_coverage=0.6)
+    made = export(run, asked=asked, decision=stated)
+    assert made.published
+    manifest = load_bundle(made.folder)
+    assert manifest.chosen is not None
+    (one,) = manifest.chosen.thresholds
+    assert (one.label, one.reached.sensitivity.images, one.is_promised) == ("RED", 1, False)
+    assert one.file is not None
+    assert manifest.decision.thresholds == {"BLUE": 0.5, "RED": one.threshold}
+    assert f"RED is named from {one.threshold:g} on" in manifest.about.description
+    verified = verify(made.folder)
+    assert verified.refusal() is None, verified.refused_by
+    assert "decision_follows" in {check.name for check in verified.verdict.checks}
+    assert export(run, asked=asked, decision=stated).resumed
+
+    # A forger lowers the threshold everywhere, and pins everything again.
+    forged = shutil.copytree(made.folder, tmp_path / "forged")
+    lower = manifest.decision.model_copy(
+        update={"thresholds": {"BLUE": 0.5, "RED": one.threshold / 2}}
+    )
+    verdict = Verdict.load(forged / "verdict.json")
+    inputs = {**verdict.inputs, "decision": lower.digest()}
+    seal_bundle(
+        forged,
+        manifest.model_copy(update={"decision": lower}),
+        verdict.model_copy(update={"inputs": inputs}),
+    )
+    refused = verify(forged).refused_by
+    assert refused is not None
+    assert refused.name == "decision_follows"
+    with pytest.raises(BadInput, match="a class that the model does not have"):
+        export(run, asked=DecisionAsked(sensitivity={"MAUVE": 0.5}))
 
 
 def test_photos_of_a_user_are_goldens_too_and_other_ones_are_another_export(

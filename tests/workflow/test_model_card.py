@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from huggingface_hub import ModelCard
@@ -17,6 +18,7 @@ from pipeline.contract.decision import Decision
 from pipeline.contract.manifest import NOTICE, BundleManifest
 from pipeline.contract.verdict import Check, Gate, Outcome, Verdict
 from pipeline.report.model_card import render_model_card
+from pipeline.training.calibration import Answers, Temperature, calibration
 from pipeline.workflow.model_card import write_model_card
 from tests.bundles.broken import BUNDLE
 
@@ -130,6 +132,20 @@ def test_thresholds_are_said(write: Write) -> None:
     text = write(decision=Decision(unsure_below=0.6, thresholds={"RED": 0.3}))
     assert "Below a probability of 0.6000 an answer is called unsure." in text
     assert "RED is named from a probability of 0.3000 on" in text
+
+
+def test_the_calibration_is_said(write: Write) -> None:
+    rows = np.full((40, 2), 0.5, np.float32) + np.array([0.2, -0.2], np.float32)
+    answers = {"test": Answers(np.arange(40) % 2, rows)}
+    found = calibration(
+        Temperature(1.25, False),
+        {**answers, "validation": answers["test"]},
+        {**answers, "validation": answers["test"]},
+    )
+    text = write(calibration=found)
+    assert "divided by 1.25, fitted on 40 validation images" in text
+    assert "error on test (40 images, 15 bins of equal width): 20.00% before, 20.00% after" in text
+    assert "Probabilities are calibrated" not in write()
 
 
 def test_equal_inputs_give_equal_cards_whatever_the_latency(write: Write) -> None:

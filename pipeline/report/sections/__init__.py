@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from pipeline.report.run_report import BundleResult, RunReport
 from pipeline.report.sections import (
+    calibration,
     checks,
     comparison,
     dataset,
@@ -46,6 +47,7 @@ OF_BUNDLE: Mapping[str, Callable[[BundleResult], Context | None]] = {
 }
 AFTER_BUNDLES: Mapping[str, Callable[[RunReport], Context | None]] = {
     "training": training.context,
+    "calibration": calibration.context,
     "dataset": dataset.context,
     "reproduction": reproduction.context,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.report.decision_plot import risk_coverage_curves
 from pipeline.report.plots import recall_bars, reliability_diagram, true_class_scatter
 from pipeline.report.run_report import BundleResult
 from pipeline.report.wording import joined
@@ -32,6 +33,7 @@ def context(bundle: BundleResult) -> dict[str, Any] | None:
         "intervals": bool(bundle.recall_intervals),
         "reliability": reliability,
         "calibration_errors": errors,
+        "risk_coverage": risk_coverage_curves(bundle.risk_coverage, bundle.manifest),
         "scatter": scatter,
         "scatter_colours": colours,
         "labels": labels,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.report.decision_words import decision_facts
+from pipeline.report.decision_words import stated_facts
 from pipeline.report.run_report import BundleResult
 from pipeline.report.sections.checks import row
 from pipeline.report.sentences import note
@@ -25,6 +25,6 @@ def context(bundle: BundleResult) -> dict[str, Any]:
         "debug_page": bundle.debug_page,
         "no_debug_page": int8 and bundle.debug_page is None,
         "notes": [note(data) for data in bundle.figures.notes],
-        "decision": [] if manifest is None else decision_facts(manifest.decision),
+        "decision": [] if manifest is None else stated_facts(manifest.decision, manifest.chosen),
         "broken": [row(check) for check in verdict.broken()],
     }

@@ -25,7 +25,11 @@ def context(report: RunReport) -> dict[str, Any] | None:
         "facts": [] if model is None else _facts(model),
         "recorded": []
         if model is None
-        else [(key.replace("_", " "), plain(value)) for key, value in model.training.items()],
+        else [
+            (key.replace("_", " "), plain(value))
+            for key, value in model.training.items()
+            if key != "calibration"
+        ],
         "splits": [_split(name, metrics) for name, metrics in report.metrics.items()],
         "classes": [_classes(name, metrics) for name, metrics in report.metrics.items()],
         "curves": _curves(report.history),

@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 
 from pipeline.contract.bundle import MANIFEST_FILE, MODEL_FILE, VERDICT_FILE
+from pipeline.contract.calibration import Calibration
 from pipeline.contract.choices import Split, Step
+from pipeline.contract.chosen import DecisionAsked
 from pipeline.contract.dataset import DatasetManifest, Finding, ImageRecord
 from pipeline.contract.decision import Decision
 from pipeline.contract.hashing import sha256_file
@@ -21,9 +23,11 @@ from pipeline.contract.recipe import Io, Quantize, Recipe
 from pipeline.contract.run import RunDir
 from pipeline.contract.search import SearchRecord, Trial
 from pipeline.metrics import measure
+from pipeline.parity.choosing import choose
 from pipeline.parity.judge import judge_recordings
 from pipeline.parity.thresholds import Thresholds
 from pipeline.report.debug_page import render_debug_page
+from pipeline.training.calibration import Answers, Temperature, calibration, scaled
 from tests.export.samples import ABOUT
 from tests.parity.recordings import answers, recording
 
@@ -116,11 +120,23 @@ def _train(run: RunDir, labels: Labels, truth: list[int]) -> None:
         backbone="mobilenet_v2",
         width=1.0,
         weights="a_file_of_weights_with_a_long_name.weights.h5",
-        training={"settings": {"epochs": 3, "schedule": None}, "parameters": 2_268_232},
+        training={
+            "settings": {"epochs": 3, "schedule": None},
+            "parameters": 2_268_232,
+            "calibration": _calibration(labels, truth).model_dump(mode="json"),
+        },
     ).save(run.model_manifest)
     run.training_state.history.parent.mkdir()
     rows = [f"{'head' if i < 4 else 'tune'},{i},{3 / (i + 1)},{4 / (i + 2)}" for i in range(9)]
     run.training_state.history.write_text("\n".join(["phase,epoch,loss,val_loss", *rows]))
+
+
+def _calibration(labels: Labels, truth: list[int]) -> Calibration:
+    before = Answers(np.array(truth), answers(truth, len(labels.names)))
+    after = Answers(before.truth, scaled(before.probabilities, 0.5))
+    splits = ("validation", "test")
+    sides = (dict.fromkeys(splits, one) for one in (before, after))
+    return calibration(Temperature(0.5, at_limit=True), *sides)
 
 
 def _bundle(
@@ -147,6 +163,8 @@ def _bundle(
     for one in (reference, candidate):
         run.recordings.mkdir(exist_ok=True)
         one.save(run.recordings / f"{one.facts.runtime}-{one.facts.digest()[:16]}.json")
+    asked = DecisionAsked(sensitivity={dataset.labels.names[0]: 0.9})
+    chosen = choose(np.array(truth), answers(truth, classes), dataset.labels.names, asked)
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(f"a model of {folder.name}".encode() * 1000)
     tensor = TensorInfo(name="image", shape=(1, 256, 256, 3), dtype="uint8", scale=0.0078)
@@ -166,7 +184,8 @@ def _bundle(
         promised_runtime="2.16.0",
         representative_sha256=("0" * 64,) * 200,
         search=_search(dataset.labels) if recipe.quantize is Quantize.int8 else SearchRecord(),
-        decision=Decision(unsure_below=0.5, thresholds={dataset.labels.names[0]: 0.3}),
+        decision=chosen.applied_to(Decision(unsure_below=0.5)),
+        chosen=chosen,
     ).save(folder / MANIFEST_FILE)
     verdict = judge_recordings(reference, candidate, Thresholds(), critical=dataset.labels.critical)
     verdict.save(folder / VERDICT_FILE)
