@@ -37,6 +37,10 @@ A = TypeVar("A", bound=Frozen)
 # Processes that requests may share: what they import cannot be in one process with the other.
 TENSORFLOW = "tensorflow"
 LITERT = "litert"
+# NumPy's matrix products are small here, and threads that wait for each other's parts cost several
+# times the work; how many there are would also show in the last bits of a sum. OpenBLAS and
+# Accelerate read these. What can be divided is divided by whoever asks for the products.
+_ONE_BLAS_THREAD = {"OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
 # What native code dies of by itself; the others come from outside.
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL})
 
@@ -147,7 +151,13 @@ def _ask(
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
     # Unbuffered, so that the log of a killed child is whole.
-    env = {**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **own}
+    env = {
+        **_ONE_BLAS_THREAD,
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        **own,
+    }
     # The child must find the package the parent runs, installed or not.
     package_root = str(Path(__file__).resolve().parent.parent)
     paths = [package_root, *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]

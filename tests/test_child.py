@@ -327,6 +327,19 @@ def test_the_working_folder_cannot_stand_in_for_a_module(
     assert not result.string.startswith(str(tmp_path))
 
 
+def blas_threads(request: Nothing, report: Report) -> Seen:
+    return Seen(value=os.environ.get("OPENBLAS_NUM_THREADS"), string="")
+
+
+def test_matrix_products_of_a_child_take_one_thread_unless_more_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert ask_child(f"{HERE}:blas_threads", Nothing(), Seen).value == "1"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    assert ask_child(f"{HERE}:blas_threads", Nothing(), Seen).value == "3"
+
+
 @needs_proc
 def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"

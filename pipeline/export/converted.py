@@ -38,7 +38,7 @@ from pipeline.tflite.flatbuffer import read_file
 _CONVERTER_PACKAGES = ("tensorflow", "keras")
 _QUANTIZER_PACKAGES = ("ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 # Raise it when `pipeline.export.int8` changes the bytes it makes: it is part of the cache key.
-_INT8_REVISION = 8
+_INT8_REVISION = 9
 # Raise it when what is packed into or laid beside the converted file changes: metadata, goldens.
 _BUNDLE_REVISION = 2
 # Pinned in every verdict, so that a bundle of an older exporter is made again.

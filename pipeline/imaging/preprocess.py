@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from pipeline.errors import BadInput
 from pipeline.imaging.decode import Pixels, decode_file
 
 Float32 = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
 
 
 def resize_bilinear(pixels: Pixels, height_px: int, width_px: int) -> Float32:
@@ -30,14 +33,13 @@ def resize_bilinear(pixels: Pixels, height_px: int, width_px: int) -> Float32:
     RESIZE_BILINEAR shares: source = (target + 0.5) * (in / out) - 0.5 in float32; columns are
     interpolated first, then rows.
     """
-    top, bottom, y_lerp = _taps(height_px, pixels.shape[0])
-    left, right, x_lerp = _taps(width_px, pixels.shape[1])
-    x_weight = x_lerp[None, :, None]
-    # Only the rows that are used are converted: an 8000x6000 photograph stays in uint8.
-    rows_top, rows_bottom = pixels[top], pixels[bottom]
-    upper = _lerp(rows_top[:, left], rows_top[:, right], x_weight)
-    lower = _lerp(rows_bottom[:, left], rows_bottom[:, right], x_weight)
-    return upper + (lower - upper) * y_lerp[:, None, None]
+    height, width, channels = pixels.shape
+    plan = _plan((height_px, height), (width_px, width), channels)
+    # Only the rows that are used are converted, each once: an 8000x6000 photograph stays in uint8.
+    rows = pixels[plan.rows].reshape(len(plan.rows), width * channels)
+    across = _lerp(rows.take(plan.left, axis=1), rows.take(plan.right, axis=1), plan.x_lerp)
+    resized = _lerp(across[plan.top], across[plan.bottom], plan.y_lerp)
+    return resized.reshape(height_px, width_px, channels)
 
 
 def resize_pixels(pixels: Pixels, contract: ImageContract) -> Pixels:
@@ -52,8 +54,8 @@ def resize_pixels(pixels: Pixels, contract: ImageContract) -> Pixels:
         in memory.
     """
     resized = resize_bilinear(pixels, contract.height_px, contract.width_px)
-    # Indexing leaves columns first in memory, and native runtimes read the bytes as they lie.
-    return np.rint(resized).astype(np.uint8, order="C")
+    # Native runtimes read the bytes as they lie.
+    return np.rint(resized, out=resized).astype(np.uint8, order="C")
 
 
 def normalize(pixels: Pixels, contract: ImageContract) -> Float32:
@@ -113,9 +115,46 @@ def load_resized_pixels(path: Path, contract: ImageContract, sha256: str | None 
     return resize_pixels(decode_file(path, contract, sha256), contract)
 
 
-def _taps(
-    out_size: int, in_size: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float32]:
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Hold which values of an image a resize reads, and how it weighs them.
+
+    rows: the rows that are read, rising. top, bottom: for each target row, where in `rows` its two
+    are. left, right: for each value of a target row, where in a source row its two are. x_lerp,
+    y_lerp: float32 (1, values) and (rows, 1), the share of the second.
+    """
+
+    rows: Indices
+    top: Indices
+    bottom: Indices
+    left: Indices
+    right: Indices
+    x_lerp: Float32
+    y_lerp: Float32
+
+
+@lru_cache(maxsize=64)
+def _plan(heights: tuple[int, int], widths: tuple[int, int], channels: int) -> _Plan:
+    """Return the plan of sizes (out, in); the images of a dataset mostly share a few sizes."""
+    top, bottom, y_lerp = _taps(*heights)
+    left, right, x_lerp = _taps(*widths)
+    rows, places = np.unique(np.concatenate([top, bottom]), return_inverse=True)
+
+    def of_values(columns: Indices) -> Indices:
+        return (columns[:, None] * channels + np.arange(channels)).reshape(-1)
+
+    return _Plan(
+        rows=rows,
+        top=places[: len(top)],
+        bottom=places[len(top) :],
+        left=of_values(left),
+        right=of_values(right),
+        x_lerp=np.repeat(x_lerp, channels)[None],
+        y_lerp=y_lerp[:, None],
+    )
+
+
+def _taps(out_size: int, in_size: int) -> tuple[Indices, Indices, Float32]:
     scale = np.float32(in_size) / np.float32(out_size)
     source = (np.arange(out_size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
     floor = np.floor(source)
@@ -124,6 +163,11 @@ def _taps(
     return lower, np.maximum(upper, 0), (source - floor).astype(np.float32)
 
 
-def _lerp(start: Pixels, end: Pixels, weight: Float32) -> Float32:
-    first = start.astype(np.float32)
-    return first + (end.astype(np.float32) - first) * weight
+def _lerp(start: npt.NDArray[Any], end: npt.NDArray[Any], weight: Float32) -> Float32:
+    """Return start + (end - start) * weight, in float32."""
+    first: Float32 = start.astype(np.float32)
+    difference: Float32 = end.astype(np.float32)
+    difference -= first
+    difference *= weight
+    first += difference
+    return first

@@ -63,6 +63,43 @@ def test_resize_equals_the_slow_implementation(
     assert np.array_equal(fast, slow_resize(pixels, height_out, width_out))
 
 
+def resize_at_once(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize whole arrays by the contract's formula, gathering each of the four neighbours."""
+
+    def taps(size_out: int, size_in: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        source = (np.arange(size_out, dtype=F) + F(0.5)) * (F(size_in) / F(size_out)) - F(0.5)
+        floor = np.floor(source)
+        upper = np.clip(np.ceil(source).astype(int), 0, size_in - 1)
+        return np.maximum(floor.astype(int), 0), upper, source - floor
+
+    top, bottom, down = taps(height, pixels.shape[0])
+    left, right, across = taps(width, pixels.shape[1])
+    floats = pixels.astype(F)
+
+    def row(at: np.ndarray) -> np.ndarray:
+        first, second = floats[at][:, left], floats[at][:, right]
+        return first + (second - first) * across[None, :, None]
+
+    upper, lower = row(top), row(bottom)
+    return upper + (lower - upper) * down[:, None, None]
+
+
+wide = st.integers(1, 700)
+
+
+@settings(max_examples=40, deadline=None)
+@given(wide, wide, st.sampled_from([1, 3, 4]), st.integers(1, 300), st.integers(1, 300))
+def test_resize_equals_the_formula_at_the_sizes_of_photographs(
+    height_in: int, width_in: int, channels: int, height_out: int, width_out: int
+) -> None:
+    random = np.random.default_rng([height_in, width_in, height_out, width_out])
+    pixels = random.integers(0, 256, (height_in, width_in, channels), np.uint8)
+    wanted = resize_at_once(pixels, height_out, width_out)
+    # Views of any layout, and the second time the plan of these sizes is known already.
+    for seen in (pixels, np.asfortranarray(pixels), pixels[::-1][::-1]):
+        assert np.array_equal(resize_bilinear(seen, height_out, width_out), wanted)
+
+
 @settings(max_examples=30, deadline=None)
 @given(sizes, sizes, st.integers(0, 2**16))
 def test_resize_to_the_same_size_changes_nothing(height: int, width: int, seed: int) -> None:

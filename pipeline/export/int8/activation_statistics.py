@@ -65,10 +65,20 @@ class _Gathering:
 
     @classmethod
     def of(cls, values: Float32, random: np.random.Generator) -> _Gathering:
-        flat = values.reshape(-1)
-        few = flat.size <= _SAMPLES_AN_IMAGE
-        kept = flat.copy() if few else flat[random.integers(0, flat.size, _SAMPLES_AN_IMAGE)]
-        return cls(_by_channel(values, np.min), _by_channel(values, np.max), values, [kept])
+        """Return what one image's values, which are not kept, say."""
+        return cls(
+            _by_channel(values, np.min),
+            _by_channel(values, np.max),
+            values.copy(),
+            [_drawn(values, random)],
+        )
+
+    def add(self, values: Float32, random: np.random.Generator) -> None:
+        """Join what one more image's values, which are not kept, say."""
+        np.minimum(self.channel_low, _by_channel(values, np.min), out=self.channel_low)
+        np.maximum(self.channel_high, _by_channel(values, np.max), out=self.channel_high)
+        self.total += values
+        self.samples.append(_drawn(values, random))
 
     def join(self, later: _Gathering) -> None:
         np.minimum(self.channel_low, later.channel_low, out=self.channel_low)
@@ -83,6 +93,13 @@ class _Gathering:
             mean=self.total / np.float32(images),
             samples=np.concatenate(self.samples),
         )
+
+
+def _drawn(values: Float32, random: np.random.Generator) -> Float32:
+    flat = values.reshape(-1)
+    if flat.size <= _SAMPLES_AN_IMAGE:
+        return flat.copy()
+    return flat[random.integers(0, flat.size, _SAMPLES_AN_IMAGE)]
 
 
 def _by_channel(values: Float32, reduce: Callable[..., Float32]) -> Float32:
@@ -125,18 +142,22 @@ def collect_statistics(
         probe = ActivationProbe(model, watched)
         gathered: dict[str, _Gathering] = {}
         random = np.random.default_rng([seed, part.start])
+
+        def add(name: str, values: Float32) -> None:
+            if name in gathered:
+                gathered[name].add(values, random)
+            else:
+                gathered[name] = _Gathering.of(values, random)
+
         for index in part:
             if part.start == 0:
                 report(ProgressEvent("calibrate", index * len(pixels) // len(part), len(pixels)))
             values = normalize(pixels[index], image)[None]
             probe.run(values)
-            read = ((name, probe.read(position)) for position, name in enumerate(probe.names))
-            for name, activation in ((entry, values), *read):
-                seen = _Gathering.of(activation, random)
-                if name in gathered:
-                    gathered[name].join(seen)
-                else:
-                    gathered[name] = seen
+            add(entry, values)
+            for position, name in enumerate(probe.names):
+                # Handed on at once: no name may refer to a view when the probe runs again.
+                add(name, probe.view(position))
         return gathered
 
     first, *rest = in_threads(len(pixels), gather, parts=FIXED_PARTS)

@@ -5,7 +5,7 @@ Child process only: imports LiteRT and litert-quantizer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.contract.choices import Io, Step
 from pipeline.contract.image import ImageContract
@@ -76,7 +76,7 @@ class Int8Builder:
             float16_layers: output tensors of the layers that mixed precision leaves in floats.
         """
         plan = plan_of(steps, float16_layers)
-        source = self._source(plan.prepares)
+        source = self._source(plan)
         graph = self._lowered(plan)
         if plan.corrections:
             correct_sequentially(
@@ -96,7 +96,7 @@ class Int8Builder:
         With floats before it a layer's mean input is the float one, so no image has to be run.
         """
         plan = BuildPlan(choose_range=best_range, float16_layers=float16_layers)
-        source, graph = self._source(plan.prepares), self._lowered(plan)
+        source, graph = self._source(plan), self._lowered(plan)
         for layer in layers(source.model, graph):
             mean = source.statistics[layer.entry].mean
             wanted, got = Kernel(layer.float_linear())(mean), Kernel(layer.int8_linear())(mean)
@@ -111,17 +111,27 @@ class Int8Builder:
         return pack(finished)
 
     def _lowered(self, plan: BuildPlan) -> Model:
-        source = self._source(plan.prepares)
+        source = self._source(plan)
         graph = lower(source.model, self._ranges(plan), float16=plan.float16_layers)
         if self._io is Io.uint8:
             absorb_mean_rounding(graph, self._image)
         return graph
 
-    def _source(self, prepares: tuple[Prepare, ...]) -> _Source:
+    def _source(self, plan: BuildPlan) -> _Source:
+        """Return what the plan's prepares make of the float model.
+
+        Statistics are large: of what was made before only what this plan begins with is kept.
+        """
+        prepares = plan.prepares
         if prepares not in self._sources:
-            before = self._source(prepares[:-1])
+            beginnings = {prepares[:count] for count in range(len(prepares))}
+            for other in self._sources.keys() - beginnings:
+                del self._sources[other]
+            before = self._source(replace(plan, prepares=prepares[:-1]))
             model = prepares[-1](before.model, before.statistics)
-            self._sources[prepares] = _Source(model, self._statistics(model))
+            foretell = plan.foretold.get(prepares[-1])
+            statistics = foretell(before.model, before.statistics) if foretell else None
+            self._sources[prepares] = _Source(model, statistics or self._statistics(model))
         return self._sources[prepares]
 
     def _statistics(self, model: Model) -> Statistics:
@@ -132,7 +142,7 @@ class Int8Builder:
     def _ranges(self, plan: BuildPlan) -> Ranges:
         key = (plan.prepares, plan.choose_range, plan.single_ranges)
         if key not in self._known_ranges:
-            source = self._source(plan.prepares)
+            source = self._source(plan)
             main = source.model.subgraphs[0]
             found = {name: plan.choose_range(one) for name, one in source.statistics.items()}
             entry = text(main.tensors[int(main.inputs[0])].name)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.export.int8.convolved import same_padding
+from pipeline.export.int8.threads import FIXED_PARTS, in_threads
 from pipeline.tflite.edit import Array
 
 Float64 = npt.NDArray[np.float64]
@@ -83,5 +84,13 @@ def input_covariance(stored: Array, scale: float, zero_point: int) -> Float64:
     rows = rows[:: max(1, len(rows) // _POSITIONS)]
     real = (rows.astype(np.float32) - zero_point) * np.float32(scale)
     real -= real.mean(axis=0)
-    covariance: Float64 = (real.T @ real).astype(np.float64) / len(real)
+    products = in_threads(
+        len(real), lambda part: _product(real[part.start : part.stop]), parts=FIXED_PARTS
+    )
+    covariance: Float64 = np.asarray(np.sum(products, axis=0, dtype=np.float64)) / len(real)
     return covariance
+
+
+def _product(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    product: npt.NDArray[np.float32] = rows.T @ rows
+    return product

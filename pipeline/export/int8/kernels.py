@@ -39,6 +39,13 @@ class Kernel:
         """Return a copy of an output of the last run."""
         return np.asarray(self._interpreter.get_tensor(self._outputs[position]))
 
+    def view(self, position: int) -> Array:
+        """Return an output of the last run where it lies; to be let go before the next run.
+
+        The next run raises RuntimeError while anything refers to it.
+        """
+        return np.asarray(self._interpreter.tensor(self._outputs[position])())
+
 
 class ActivationProbe:
     """Run a model and read its activations, by tensor name.
@@ -57,5 +64,9 @@ class ActivationProbe:
         self._kernel.run(values)
 
     def read(self, position: int) -> Array:
-        """Return the activation at a position of `names`."""
+        """Return a copy of the activation at a position of `names`."""
         return self._kernel.output(position)
+
+    def view(self, position: int) -> Array:
+        """Return the activation where it lies; see `Kernel.view`."""
+        return self._kernel.view(position)

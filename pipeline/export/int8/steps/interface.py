@@ -6,8 +6,8 @@ A step is a file beside this one and a line in `registry.py`; its name is a memb
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +50,7 @@ class LayerInput:
 
 
 Prepare = Callable[[Model, "Statistics"], Model]
+Foretell = Callable[[Model, "Statistics"], "Statistics | None"]
 ChooseRange = Callable[[Observed], Range]
 SingleRanges = Callable[[Model, "Statistics"], Ranges]
 Correction = Callable[["Layer", LayerInput], None]
@@ -60,6 +61,8 @@ class BuildPlan:
     """Say how an int8 graph is made from a float one.
 
     prepares: rewrite the float model first, one after another, each keeping its function.
+    foretold: gives the statistics after a prepare from the model and the statistics before it; of
+    the others, and where it answers None, they are measured.
     choose_range: gives each activation's range, single_ranges those of tensors for which
     it is chosen otherwise. corrections: change an int8 layer in place, in
     this order, layer by layer. offered_layers: the layers that a search or a recipe names for
@@ -67,6 +70,7 @@ class BuildPlan:
     """
 
     prepares: tuple[Prepare, ...] = ()
+    foretold: Mapping[Prepare, Foretell] = field(default_factory=dict)
     choose_range: ChooseRange = min_max
     single_ranges: tuple[SingleRanges, ...] = ()
     corrections: tuple[Correction, ...] = ()

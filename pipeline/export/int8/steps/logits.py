@@ -56,6 +56,34 @@ def centre_logits(model: Model, _: Statistics) -> Model:
     return centred
 
 
+def centred_statistics(model: Model, statistics: Statistics) -> Statistics | None:
+    """Return the statistics of what `centre_logits` makes of a model, without running it.
+
+    Only the logits change: each image's lose their mean. None where not all of them were kept.
+
+    Args:
+        model: the float32 model before it.
+        statistics: of its activations.
+    """
+    if (found := _last_layer(model)) is None:
+        return statistics
+    name = text(_written(model, model.subgraphs[0].operators[found]).name)
+    seen = statistics[name]
+    classes = len(seen.channel_low)
+    if classes > _MOST_CLASSES:
+        return None
+    logits = seen.samples.astype(np.float64).reshape(-1, classes)
+    centred = (logits - logits.mean(axis=1, keepdims=True)).astype(np.float32)
+    changed = replace(
+        seen,
+        channel_low=centred.min(axis=0),
+        channel_high=centred.max(axis=0),
+        mean=seen.mean - seen.mean.mean(dtype=np.float64).astype(np.float32),
+        samples=centred.reshape(-1),
+    )
+    return {**statistics, name: changed}
+
+
 def logits_range(model: Model, statistics: Statistics) -> Ranges:
     """Return the range of the tensor that the last softmax reads, by that tensor's name."""
     if (found := _last_layer(model)) is None:
@@ -137,6 +165,7 @@ def _apply(plan: BuildPlan) -> BuildPlan:
     return replace(
         plan,
         prepares=(*plan.prepares, centre_logits),
+        foretold={**plan.foretold, centre_logits: centred_statistics},
         single_ranges=(*plan.single_ranges, logits_range),
     )
 

@@ -15,6 +15,7 @@ from pipeline.export.int8.steps.logits import (
     applies,
     best_for_softmax,
     centre_logits,
+    centred_statistics,
     logits_range,
 )
 from pipeline.progress import silent
@@ -117,6 +118,42 @@ def test_the_file_s_answers_are_nearer_and_only_the_logits_have_another_range() 
     assert scales[1]["mean"] == pytest.approx(scales[0]["mean"])
 
 
+def test_what_centring_does_to_the_statistics_is_known_without_running_the_model() -> None:
+    model = network()
+    before = statistics(model)
+    foretold, measured = centred_statistics(model, before), statistics(centre_logits(model, before))
+    assert foretold is not None
+    assert foretold.keys() == measured.keys()
+    for name, one in measured.items():
+        for figure in ("channel_low", "channel_high", "mean", "samples"):
+            wanted, got = getattr(one, figure), getattr(foretold[name], figure)
+            assert got.dtype == wanted.dtype
+            assert got == pytest.approx(wanted, abs=1e-4), (name, figure)
+        assert name == "logits" or foretold[name] is before[name]
+    old, new = before["logits"], foretold["logits"]
+    assert new.high - new.low < (old.high - old.low) / 2
+
+
+def test_what_a_builder_made_before_does_not_change_what_it_makes() -> None:
+    plans = [
+        (Step.equalization, Step.logits),
+        (Step.equalization,),
+        (),
+        (Step.logits,),
+    ]
+
+    def builder() -> Int8Builder:
+        return Int8Builder(network(), PIXELS, IMAGE, Io.int8, 0, silent)
+
+    one = builder()
+    made = [one.finish(one.build((Step.ranges, *plan))) for plan in (*plans, *plans)]
+    fresh = []
+    for plan in plans:
+        other = builder()
+        fresh.append(other.finish(other.build((Step.ranges, *plan))))
+    assert made == [*fresh, *fresh]
+
+
 @pytest.mark.parametrize(
     "model",
     [network(softmax=False), network(twice=True), network(activation=RELU)],
@@ -126,5 +163,6 @@ def test_another_end_is_left_as_it_is(model: Model) -> None:
     assert not applies(model)
     found = statistics(model)
     assert centre_logits(model, found) is model
+    assert centred_statistics(model, found) is found
     assert logits_range(model, found) == {}
     assert applies(network())
