@@ -32,15 +32,16 @@ def fold_temperature(model: Any, temperature: float, *, where: str) -> None:
 def _logits_layer(model: Any, where: str) -> Any:
     import keras
 
-    operation = _last(model)
+    within, operation = model, _last(model)
     while True:
         if isinstance(operation, keras.Model):
-            operation = _last(operation)
+            _used_once(operation, within, where)
+            within, operation = operation, _last(operation)
         elif _is_activation(operation):
-            (node,) = _used_once(operation, where)
+            node = _used_once(operation, within, where)
             operation = node.input_tensors[0]._keras_history.operation
         elif type(operation) is keras.layers.Dense and _activation(operation) in _ENDS:
-            _used_once(operation, where)
+            _used_once(operation, within, where)
             return operation
         else:
             raise _refusal(where, f"{type(operation).__name__} {operation.name}")
@@ -62,11 +63,14 @@ def _activation(layer: Any) -> str:
     return str(getattr(layer.activation, "__name__", ""))
 
 
-def _used_once(operation: Any, where: str) -> Any:
-    nodes = operation._inbound_nodes
+def _used_once(operation: Any, within: Any, where: str) -> Any:
+    # Other models may share the layer, as the parts do that a training divides a model into.
+    by_depth = getattr(within, "_functional", within)._nodes_by_depth
+    own = {id(node) for nodes in by_depth.values() for node in nodes}
+    nodes = [node for node in operation._inbound_nodes if id(node) in own]
     if len(nodes) != 1:
         raise _refusal(where, f"{operation.name}, which is used {len(nodes)} times")
-    return nodes
+    return nodes[0]
 
 
 def _refusal(where: str, got: str) -> BadInput:

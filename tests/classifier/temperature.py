@@ -52,12 +52,17 @@ def _models() -> dict[str, Any]:
     nested = keras.Model(inputs, layers.Softmax()(logits))
     outer = keras.Input((6,))
     shared = layers.Dense(6, name="shared")
+    # As the parts of a training do, other models use the last layer too.
+    parted = keras.Model(inputs, layers.Dense(4, activation="softmax", name="parted")(hidden))
+    features = keras.Input((5,))
+    keras.Model(features, parted.get_layer("parted")(features))
     added = layers.Add()([layers.Dense(4)(hidden), layers.Dense(4)(inputs)])
     return {
         "dense": keras.Model(inputs, layers.Dense(4, activation="softmax")(hidden)),
         "no bias": keras.Model(
             inputs, layers.Dense(4, activation="softmax", use_bias=False)(hidden)
         ),
+        "shared with another model": parted,
         "softmax": nested,
         "activation": keras.Model(inputs, layers.Activation("softmax")(logits)),
         "logits": keras.Model(inputs, logits),

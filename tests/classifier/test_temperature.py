@@ -9,7 +9,15 @@ from pipeline.child import ask_child
 from pipeline.contract.base import Frozen
 
 TEMPERATURE = 1.7
-PROBABILITIES = ("dense", "no bias", "softmax", "activation", "nested", "sequential")
+PROBABILITIES = (
+    "dense",
+    "no bias",
+    "softmax",
+    "activation",
+    "nested",
+    "sequential",
+    "shared with another model",
+)
 
 
 class _Asked(Frozen):

@@ -211,7 +211,6 @@ def train_child(request: TrainRequest, report: Report) -> Made:
     convert_child(
         ConvertRequest(
             classifier=spec_of_image(path, IMAGE, len(LABELS)),
-            recipe=_RECIPES[FLOAT],
             out=str(request.folder / f"{FLOAT}-plain.tflite"),
         ),
         report,

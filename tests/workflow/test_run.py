@@ -118,7 +118,6 @@ def test_a_killed_export_leaves_nothing_half_done_and_is_run_again(
     deadline = time.monotonic() + 60
     while not list(bundles.glob(".staging-dynamic-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(1.5)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert not finished.run.bundle("dynamic").exists()
