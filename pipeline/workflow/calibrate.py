@@ -18,6 +18,7 @@ from pipeline.contract.manifest import BundleManifest
 from pipeline.contract.run import RunDir
 from pipeline.contract.sealed import is_whole, seal
 from pipeline.errors import BadInput
+from pipeline.metrics import Probabilities
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import record
 from pipeline.training.calibrate import CopyAnswer, CopyRequest
@@ -33,6 +34,7 @@ from pipeline.workflow.source import KerasSource
 _CHILD = "pipeline.training.calibrate:copy_child"
 # How far a copy's probabilities may be from those of the model, scaled: rounding of float32.
 _TOLERANCE = 1e-3
+_TWO_CLASSES = 2
 # Raise it when a copy of the same model and temperature becomes another file.
 _REVISION = 1
 
@@ -63,10 +65,17 @@ def calibrated_source(source: KerasSource, run: RunDir, *, report: Report = sile
             expected="images whose true class is known, to compare the model's confidence with",
             next_step="pipeline data prepare SRC on labelled images; or leave --calibrate out",
         )
+    for answers in before.values():
+        refuse_saturated(answers.probabilities, where=str(source.path))
     temperature = fit_temperature(known.truth, known.probabilities)
     path = _copy(source, temperature, run, report)
     copy = replace(source, path=path, sha256=sha256_file(path), facts=inspect_model(path))
-    after = {split: _answers(copy, Split(split), run, report) or known for split in before}
+    after = {
+        split: answers
+        for split in before
+        if (answers := _answers(copy, Split(split), run, report)) is not None
+    }
+    assert set(after) == set(before), "the same images with labels"
     for split, one in after.items():
         expected = scaled(before[split].probabilities, temperature.value)
         off = float(np.abs(expected - one.probabilities).max())
@@ -82,6 +91,29 @@ def calibrated_source(source: KerasSource, run: RunDir, *, report: Report = sile
     return replace(
         copy, calibration=found.model_copy(update={"uncalibrated_sha256": source.sha256})
     )
+
+
+def refuse_saturated(probabilities: Probabilities, *, where: str) -> None:
+    """Refuse answers of two classes whose logits float32 has lost.
+
+    One sigmoid's other class is 1 - p, which is exactly 0 from a logit of about 17 on.
+
+    Args:
+        probabilities: float32 (images, classes).
+        where: the model, for messages.
+
+    Raises:
+        BadInput: there are two classes and one of them got exactly 0.
+    """
+    lost = int((probabilities == 0.0).any(axis=1).sum())
+    if probabilities.shape[1] == _TWO_CLASSES and lost:
+        raise BadInput(
+            "the model is too sure of its two classes for a temperature to be fitted",
+            where=where,
+            expected="probabilities above 0, from which the logits follow",
+            got=f"exactly 0 on {lost} of {len(probabilities)} images",
+            next_step="leave --calibrate out, or calibrate the model where it was made",
+        )
 
 
 def calibrated_copy(run: RunDir, manifest: BundleManifest) -> Path | None:

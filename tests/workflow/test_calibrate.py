@@ -16,7 +16,7 @@ from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.runtimes.ask import record
 from pipeline.training.calibration import fit_temperature, scaled
-from pipeline.workflow.calibrate import calibrated_copy, calibrated_source
+from pipeline.workflow.calibrate import calibrated_copy, calibrated_source, refuse_saturated
 from pipeline.workflow.export import export
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.parity import judge_model
@@ -91,3 +91,13 @@ def test_a_folder_whose_weights_are_fixed_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(BadInput, match="SavedModel"):
         calibrated_source(own, RunDir(tmp_path))
+
+
+def test_two_classes_whose_logits_are_lost_are_refused() -> None:
+    sure = np.array([[0.0, 1.0], [0.3, 0.7], [1.0, 0.0]], np.float32)
+    with pytest.raises(BadInput) as refused:
+        refuse_saturated(sure, where="model.keras")
+    assert refused.value.got == "exactly 0 on 2 of 3 images"
+    refuse_saturated(np.array([[1e-7, 1.0], [0.3, 0.7]], np.float32), where="model.keras")
+    # Of more classes softmax gives 0 to what matters to no temperature.
+    refuse_saturated(np.array([[0.0, 0.4, 0.6]], np.float32), where="model.keras")
