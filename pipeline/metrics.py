@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from pipeline.errors import BadInput, reason_of
 
 Truth = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
+_Floating = TypeVar("_Floating", bound=np.floating[Any])
 
 # The 97.5% quantile of the standard normal distribution: two-sided 95%.
 _Z_95 = 1.959963984540054
@@ -96,6 +98,17 @@ def balanced_accuracy(confusion: npt.NDArray[np.int64]) -> float:
     totals = confusion.sum(axis=1)
     present = totals > 0
     return float((confusion.diagonal()[present] / totals[present]).mean())
+
+
+def softmax(logits: npt.NDArray[_Floating]) -> npt.NDArray[_Floating]:
+    """Return probabilities, in the dtype of the logits.
+
+    Args:
+        logits: (n, classes), of any size: the largest of a row is taken off first.
+    """
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    answers: npt.NDArray[_Floating] = powers / powers.sum(axis=1, keepdims=True)
+    return answers
 
 
 def expected_calibration_error(truth: Truth, probabilities: Probabilities, bins: int = 15) -> float:

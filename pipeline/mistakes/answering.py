@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.contract.choices import Mistake
+from pipeline.metrics import softmax
 from pipeline.mistakes.interface import Answered, Answering, AnswerMistake, Float32
 
 
@@ -50,12 +51,6 @@ def _permuted(answered: Answered) -> Float32 | None:
         )
         predicted[judged] = answered.right[judged][:, order]
     return predicted
-
-
-def _softmax(answered: Answered) -> Float32:
-    raised: Float32 = np.exp(answered.right - answered.right.max(axis=1, keepdims=True))
-    probabilities: Float32 = raised / raised.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _integers(answered: Answered) -> Float32 | None:
@@ -117,7 +112,7 @@ MISTAKES = (
         name=Mistake.softmax_twice,
         title="applies softmax to the probabilities again",
         mend="take the output as it is: the file ends in softmax",
-        variants={"softmax": _softmax},
+        variants={"softmax": lambda answered: softmax(answered.right)},
     ),
     AnswerMistake(
         name=Mistake.raw_output,

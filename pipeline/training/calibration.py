@@ -18,7 +18,7 @@ from pipeline.contract.calibration import (
     CalibrationFigures,
     ReliabilityBin,
 )
-from pipeline.metrics import Probabilities, Truth, expected_calibration_error
+from pipeline.metrics import Probabilities, Truth, expected_calibration_error, softmax
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def fit_temperature(truth: Truth, probabilities: Probabilities) -> Temperature:
     wanted /= count + 1
 
     def slope(inverse: float) -> float:
-        return float(((_softmax(logits * inverse) - wanted) * logits).sum())
+        return float(((softmax(logits * inverse) - wanted) * logits).sum())
 
     coldest, hottest = TEMPERATURES
     low, high = math.log(1 / hottest), math.log(1 / coldest)
@@ -96,7 +96,7 @@ def fit_temperature(truth: Truth, probabilities: Probabilities) -> Temperature:
 
 def scaled(probabilities: Probabilities, temperature: float) -> Probabilities:
     """Return what a model answers whose logits are divided by `temperature`; float32, as given."""
-    return _softmax(_logits(probabilities) / temperature).astype(np.float32)
+    return softmax(_logits(probabilities) / temperature).astype(np.float32)
 
 
 def calibration(
@@ -219,8 +219,3 @@ def _root(square: float) -> float:
 
 def _logits(probabilities: Probabilities) -> Floats:
     return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
-
-
-def _softmax(logits: Floats) -> Floats:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

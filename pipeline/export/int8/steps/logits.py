@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pipeline.contract.choices import Step
 from pipeline.export.int8.steps.interface import BuildPlan, RepairStep
 from pipeline.export.int8.value_range import Range, Ranges, with_zero
+from pipeline.metrics import softmax
 from pipeline.tflite.edit import constant, consumers, duplicate, name_of, producers, set_constant
 from pipeline.tflite.flatbuffer import Model, shape_of, text
 
@@ -105,10 +106,10 @@ def best_for_softmax(logits: Float64) -> Range:
         class's probability.
     """
     low, high = with_zero(float(logits.min()), float(logits.max()))
-    wanted = _softmax(logits)
+    wanted = softmax(logits)
 
     def difference(span: Range) -> float:
-        return float(np.abs(_softmax(_rounded(logits, span)) - wanted).max(axis=1).mean())
+        return float(np.abs(softmax(_rounded(logits, span)) - wanted).max(axis=1).mean())
 
     tried = [
         with_zero(low * below, high * above) for above in _HIGH_SHARES for below in _LOW_SHARES
@@ -131,12 +132,6 @@ def _rounded(logits: Float64, span: Range) -> Float64:
     stored = np.clip(np.rint(logits / scale) + zero_point, _LOWEST, _LOWEST + _STEPS)
     real: Float64 = (stored - zero_point) * scale
     return real
-
-
-def _softmax(logits: Float64) -> Float64:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    answers: Float64 = powers / powers.sum(axis=1, keepdims=True)
-    return answers
 
 
 def _last_layer(model: Model) -> int | None:
