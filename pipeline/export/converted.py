@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, assert_never
@@ -105,7 +106,7 @@ def converted_file(conversion: Conversion, run: RunDir, report: Report) -> Conve
             return Converted(adapted.path, recipe, adapted.image)
         case Quantize.float16:
             adapted = adapted_float_file(conversion.classifier, run, report)
-            return Converted(_float16_file(adapted, run), recipe, adapted.image)
+            return Converted(_float16_file(adapted, run, report), recipe, adapted.image)
         case Quantize.dynamic:
             adapted = adapted_float_file(conversion.classifier, run, report)
             return Converted(_dynamic_file(adapted, run, report), recipe, adapted.image)
@@ -149,13 +150,14 @@ def _fed_image(classifier: ClassifierSpec, fed: UniformNormalization) -> ImageCo
     return classifier.image.model_copy(update={"mean": fed.mean, "std": fed.std})
 
 
-def _float16_file(source: AdaptedFile, run: RunDir) -> Path:
+def _float16_file(source: AdaptedFile, run: RunDir, report: Report) -> Path:
     known_by = {"float_sha256": source.sha256, "float16": FLOAT16_REVISION}
-    cached = _cached(known_by, run)
-    if not cached.is_file():
+
+    def make(out: Path) -> None:
         model = unpack_whole(read_file(source.path), where=str(source.path))
-        write_bytes_atomic(cached, pack(with_float16_constants(model)))
-    return cached
+        write_bytes_atomic(out, pack(with_float16_constants(model)))
+
+    return _made_once(known_by, run, report, make)
 
 
 def _dynamic_file(source: AdaptedFile, run: RunDir, report: Report) -> Path:
@@ -164,21 +166,19 @@ def _dynamic_file(source: AdaptedFile, run: RunDir, report: Report) -> Path:
         "dynamic": DYNAMIC_REVISION,
         "versions": package_versions(*_QUANTIZER_PACKAGES),
     }
-    cached = _cached(known_by, run)
-    if not is_whole(cached, report):
-        unfinished = cached.with_suffix(".unfinished")
+
+    def make(out: Path) -> None:
         float_file = ModelFile(path=str(source.path), sha256=source.sha256)
         ask_child(
             "pipeline.export.dynamic:dynamic_child",
-            DynamicRequest(float_file=float_file, out=str(unfinished)),
+            DynamicRequest(float_file=float_file, out=str(out)),
             ConvertAnswer,
             report=report,
             log=run.log("quantize-dynamic"),
             process=LITERT,
         )
-        unfinished.replace(cached)
-        seal(cached)
-    return cached
+
+    return _made_once(known_by, run, report, make)
 
 
 def _int8_file(conversion: Conversion, run: RunDir, report: Report) -> Converted:
@@ -220,23 +220,21 @@ def _convert(classifier: ClassifierSpec, run: RunDir, report: Report) -> Path:
         "versions": package_versions(*_CONVERTER_PACKAGES),
         "revision": REVISION,
     }
-    cached = _cached(known_by, run)
-    if not is_whole(cached, report):
-        unfinished = cached.with_suffix(".unfinished")
+
+    def make(out: Path) -> None:
         ask_child(
             "pipeline.export.convert:convert_child",
             ConvertRequest(
                 classifier=classifier.model_copy(update={"path": resolved(classifier.path)}),
-                out=str(unfinished),
+                out=str(out),
             ),
             ConvertAnswer,
             report=report,
             log=run.log("convert-float32"),
             process=TENSORFLOW,
         )
-        unfinished.replace(cached)
-        seal(cached)
-    return cached
+
+    return _made_once(known_by, run, report, make)
 
 
 def _quantized(
@@ -271,6 +269,19 @@ def _quantized(
         unfinished.replace(cached)
         seal(cached)
     return cached, QuantizeAnswer.load(answer_file)
+
+
+def _made_once(
+    known_by: dict[str, Any], run: RunDir, report: Report, make: Callable[[Path], None]
+) -> Path:
+    """Return the cached file of these inputs; `make` writes it where it is not there whole."""
+    cached = _cached(known_by, run)
+    if not is_whole(cached, report):
+        unfinished = cached.with_suffix(".unfinished")
+        make(unfinished)
+        unfinished.replace(cached)
+        seal(cached)
+    return cached
 
 
 def _cached(known_by: dict[str, Any], run: RunDir) -> Path:

@@ -9,11 +9,11 @@ import pytest
 from pipeline.classifier.spec import ClassifierSpec
 from pipeline.contract.dataset import Split
 from pipeline.contract.hashing import sha256_file
-from pipeline.contract.recipe import Io, Recipe, Repair, Step
+from pipeline.contract.recipe import Io, Quantize, Recipe, Repair, Step
 from pipeline.contract.run import RunDir
 from pipeline.contract.verdict import Verdict
 from pipeline.export.bundle import BuildRequest, BuiltBundle, build
-from pipeline.export.converted import Conversion
+from pipeline.export.converted import Conversion, converted_file
 from pipeline.export.metadata_writer import about_classifier
 from pipeline.parity.structure import structure_of_bundle
 from pipeline.progress import ProgressEvent, Report, silent
@@ -39,6 +39,11 @@ def built(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(run, staging, bundle, events)
 
 
+def built_spec(samples: Samples) -> ClassifierSpec:
+    path = samples.models["good"]
+    return ClassifierSpec(path=path, sha256=sha256_file(path), image=IMAGE, classes=3)
+
+
 def rebuild(
     samples: Samples,
     run: RunDir,
@@ -48,9 +53,7 @@ def rebuild(
     report: Report = silent,
 ) -> BuiltBundle:
     staging.mkdir()
-    path = samples.models["good"]
-    spec = ClassifierSpec(path=path, sha256=sha256_file(path), image=IMAGE, classes=3)
-    conversion = Conversion(spec, recipe, LABELS, samples.dataset)
+    conversion = Conversion(built_spec(samples), recipe, LABELS, samples.dataset)
     about = about_classifier(
         recipe, IMAGE, LABELS, model_sha256="0" * 64, model_version="1.2", license="CC0-1.0"
     )
@@ -136,6 +139,22 @@ def test_a_damaged_converted_file_of_the_same_size_is_made_again(
     assert (again.folder / "model.tflite").read_bytes() == (
         built.staging / "model.tflite"
     ).read_bytes()
+
+
+def test_a_damaged_float16_file_of_the_same_size_is_made_again(
+    built: Case, samples: Samples, tmp_path: Path
+) -> None:
+    root = tmp_path / "run"
+    shutil.copytree(built.run.root, root)
+    run, spec = RunDir(root), built_spec(samples)
+    conversion = Conversion(spec, Recipe(quantize=Quantize.float16), LABELS, samples.dataset)
+    cached = converted_file(conversion, run, silent).path
+    whole = cached.read_bytes()
+    damaged = bytearray(whole)
+    damaged[-100] ^= 1
+    cached.write_bytes(damaged)
+    assert converted_file(conversion, run, silent).path == cached
+    assert cached.read_bytes() == whole
 
 
 def _note(path: Path) -> bytes:
