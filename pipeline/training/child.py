@@ -74,6 +74,7 @@ class _Training:
         self.report = report
         self.journal = Journal(job.state, job.inputs_sha256, report)
         self.classes = len(self.dataset.labels)
+        self.opened: dict[Split, ShardedPixels] = {}
         keras.utils.set_random_seed(self.request.seed)
 
     def run(self) -> TrainAnswer:
@@ -233,9 +234,12 @@ class _Training:
         self.report(ProgressEvent("choose the schedule", 1, 1, schedule.summary()))
 
     def _pixels(self, split: Split) -> ShardedPixels:
-        stem = self.journal.files.pixels(split)
-        records, root = self.dataset.of(split), Path(self.dataset.root)
-        return cache_pixels(stem, records, root, self.image, self.report)
+        # Opening reads every record for its checksum.
+        if split not in self.opened:
+            stem = self.journal.files.pixels(split)
+            records, root = self.dataset.of(split), Path(self.dataset.root)
+            self.opened[split] = cache_pixels(stem, records, root, self.image, self.report)
+        return self.opened[split]
 
     def _truth(self, split: Split) -> Truth:
         labels, records = self.dataset.labels, self.dataset.of(split)
