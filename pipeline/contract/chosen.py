@@ -64,13 +64,7 @@ class DecisionAsked(Frozen):
         Raises:
             BadInput: one is named that is not a label.
         """
-        unknown = [name for name in self.sensitivity if name not in labels.names]
-        if unknown:
-            raise BadInput(
-                "a sensitivity is of a class that the model does not have",
-                expected=f"one of {', '.join(labels.names)}",
-                got=", ".join(unknown),
-            )
+        labels.refuse_unknown(self.sensitivity, "a sensitivity")
 
 
 class CountedShare(Frozen):

@@ -74,13 +74,7 @@ class Decision(Frozen):
         Raises:
             BadInput: one is named that is not a label.
         """
-        unknown = [name for name in self.thresholds if name not in labels.names]
-        if unknown:
-            raise BadInput(
-                "a threshold is of a class that the model does not have",
-                expected=f"one of {', '.join(labels.names)}",
-                got=", ".join(unknown),
-            )
+        labels.refuse_unknown(self.thresholds, "a threshold")
 
 
 def _float32(value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pydantic import Field, field_validator, model_validator
 
@@ -80,6 +81,24 @@ class Labels(Frozen):
                 got=", ".join(unknown),
             )
         return self.model_copy(update={"critical": tuple(dict.fromkeys(names))})
+
+    def refuse_unknown(self, names: Iterable[str], noun: str) -> None:
+        """Refuse what is stated of a class that the model does not have.
+
+        Args:
+            names: the classes it is stated of.
+            noun: what is stated, with its article.
+
+        Raises:
+            BadInput: a name is no label.
+        """
+        unknown = [name for name in names if name not in self.names]
+        if unknown:
+            raise BadInput(
+                f"{noun} is of a class that the model does not have",
+                expected=f"one of {', '.join(self.names)}",
+                got=", ".join(unknown),
+            )
 
     def full_name(self, name: str) -> str:
         """Return what a person reads for `name`."""
