@@ -28,6 +28,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.stats import t as student
 
+from pipeline.contract.choices import HELD_OUT
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.image import ImageContract
 from pipeline.contract.run import RunDir, TrainingState
@@ -44,7 +45,6 @@ from pipeline.training.request import Settings, TrainRequest
 from pipeline.training.transfer import Samples, Transfer
 
 VIEWS = 8
-_HELD_OUT = (Split.validation, Split.test)
 # The default recipe as it was before the table was made, whatever it is now.
 TODAY = Settings(
     strategy="transfer",
@@ -162,7 +162,7 @@ def run(out: Path, number: int, recipe: str, weights: str, images: Everything) -
     }
     views = min(VIEWS, max(2, settings.cached_images // len(records[Split.train])))
     train = Samples(images.of(records[Split.train], views), truth[Split.train])
-    held_out = {split: images.of(records[split], 1).trunk[0] for split in _HELD_OUT}
+    held_out = {split: images.of(records[split], 1).trunk[0] for split in HELD_OUT}
     validation = Samples(images.of(records[Split.validation], 1), truth[Split.validation])
     journal = Journal(out / "work" / f"{number}-{recipe}", "0" * 64)
     began, began_cpu = time.monotonic(), time.process_time()
@@ -181,16 +181,16 @@ def run(out: Path, number: int, recipe: str, weights: str, images: Everything) -
     np.savez(
         folder / f"{number}-{recipe}.npz",
         **{f"{split}": given for split, given in answers.items()},
-        **{f"{split}-truth": truth[split] for split in _HELD_OUT},
+        **{f"{split}-truth": truth[split] for split in HELD_OUT},
     )
     np.savez(
         folder / f"{number}-{recipe}-weights.npz",
         **{f"{i:04d}": np.array(v) for i, v in enumerate(parts.top.trainable_variables)},
     )
     critical = [dataset.labels.index(name) for name in dataset.labels.critical]
-    for split in _HELD_OUT:
+    for split in HELD_OUT:
         row["figures"][split.value] = figures(truth[split], answers[split], critical)
-    both = [np.concatenate([of[split] for split in _HELD_OUT]) for of in (truth, answers)]
+    both = [np.concatenate([of[split] for split in HELD_OUT]) for of in (truth, answers)]
     row["figures"]["both"] = figures(both[0], both[1], critical)
     return row
 

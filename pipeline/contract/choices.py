@@ -42,6 +42,10 @@ class Split(StrEnum):
     test = "test"
 
 
+# The images that no weights are fitted on.
+HELD_OUT = (Split.validation, Split.test)
+
+
 class RuntimeName(StrEnum):
     """Name the runtimes that can make a recording."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
+from pipeline.contract.choices import HELD_OUT
 from pipeline.contract.dataset import DatasetManifest, ImageRecord, Split
 from pipeline.contract.hashing import sha256_bytes
 from pipeline.errors import BadInput
@@ -58,11 +59,7 @@ def prove_disjoint(
     Raises:
         BadInput: an image is not of the training split, or its SHA-256 is in another split too.
     """
-    held_out = {
-        image.sha256: image
-        for split in (Split.validation, Split.test)
-        for image in dataset.of(split)
-    }
+    held_out = {image.sha256: image for split in HELD_OUT for image in dataset.of(split)}
     shared = [
         (image, held_out.get(image.sha256, image))
         for image in picked

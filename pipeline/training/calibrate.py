@@ -13,7 +13,7 @@ from pipeline.classifier.spec import ClassifierSpec, unchanged_sha256
 from pipeline.classifier.temperature import fold_temperature
 from pipeline.contract.base import Frozen
 from pipeline.contract.calibration import Calibration
-from pipeline.contract.choices import Split
+from pipeline.contract.choices import HELD_OUT, Split
 from pipeline.contract.hashing import sha256_file
 from pipeline.progress import Report
 from pipeline.training.calibration import Answers, Temperature, calibration, fit_temperature
@@ -31,10 +31,6 @@ class CopyAnswer(Frozen):
     """Say the copy's SHA-256."""
 
     sha256: str
-
-
-# The images that the weights were not fitted on.
-_HELD_OUT = (Split.validation, Split.test)
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def calibrate(
         splits: those that have images, validation among them.
         answers: returns what a model answers to a split, told what for.
     """
-    held_out = [split for split in _HELD_OUT if split in splits]
+    held_out = [split for split in HELD_OUT if split in splits]
     before = {split: answers(model, split, "calibrate on") for split in held_out}
     known = before[Split.validation]
     temperature = fit_temperature(known.truth, known.probabilities)
