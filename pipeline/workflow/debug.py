@@ -23,6 +23,7 @@ from pipeline.export.int8.request import (
     ModelFile,
     image_files,
 )
+from pipeline.export.int8.steps.registry import plan_of
 from pipeline.export.representative import representative_images
 from pipeline.progress import Report, silent
 from pipeline.report.debug_page import render_debug_page
@@ -137,8 +138,7 @@ def _manifest_of(model: Path) -> BundleManifest | None:
 
 def _calibration(source: KerasSource, manifest: BundleManifest | None) -> tuple[ImageRecord, ...]:
     """Return the images that the float model must be rewritten on; none for most files."""
-    rewriting = {Step.equalization, Step.dither, Step.logits}
-    if manifest is None or not rewriting & {*(manifest.recipe.steps or ())}:
+    if manifest is None or not plan_of(manifest.recipe.steps or ()).prepares:
         return ()
     recipe = manifest.recipe
     images = representative_images(source.dataset, recipe.representative_count, recipe.seed)
