@@ -31,6 +31,7 @@ from pipeline.report.page import page_date
 from pipeline.tflite.edit import activations
 from pipeline.tflite.flatbuffer import dtype_name, read_file, unpack
 from pipeline.tflite.metadata import described_model
+from pipeline.workflow.calibrate import calibrated_copy
 from pipeline.workflow.keras_model import StatedModel
 from pipeline.workflow.noise import own_noise
 from pipeline.workflow.source import (
@@ -64,10 +65,11 @@ def debug_model(
     sha256 = sha256_bytes(data := read_file(file))
     _refuse_floats(data, str(file))
     stated = StatedModel()
-    if not run.model_manifest.exists():
+    copy = None if manifest is None else calibrated_copy(run, manifest)
+    if copy is not None or not run.model_manifest.exists():
         image = described_model(file).image if manifest is None else manifest.image
         stated = recorded_model(manifest, image)
-    source = keras_source(run, None, stated)
+    source = keras_source(run, copy, stated)
     if manifest is not None:
         check_parent(
             manifest,

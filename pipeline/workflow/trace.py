@@ -22,6 +22,7 @@ from pipeline.parity.trace import Recorded, trace_steps
 from pipeline.progress import Report, silent
 from pipeline.runtimes.ask import RecordRequest, record
 from pipeline.runtimes.recording import Recording, RecordingFacts
+from pipeline.workflow.calibrate import calibrated_copy
 from pipeline.workflow.judge import reference_request
 from pipeline.workflow.source import KerasSource, check_parent, keras_source, recorded_model
 
@@ -55,6 +56,7 @@ def trace_bundle(
         EnvironmentProblem: a runtime could not run.
     """
     manifest, file = load_bundle(bundle), bundle / MODEL_FILE
+    keras = keras or calibrated_copy(run, manifest)
     source = keras_source(run, keras, recorded_model(manifest, manifest.image))
     check_parent(
         manifest,

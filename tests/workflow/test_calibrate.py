@@ -12,15 +12,18 @@ from pipeline.contract.choices import Split
 from pipeline.contract.dataset import DatasetManifest
 from pipeline.contract.hashing import sha256_file
 from pipeline.contract.images import images_of_dataset
+from pipeline.contract.recipe import Io, Recipe, Repair
 from pipeline.contract.run import RunDir
 from pipeline.errors import BadInput
 from pipeline.runtimes.ask import record
 from pipeline.training.calibration import fit_temperature, scaled
 from pipeline.workflow.calibrate import calibrated_copy, calibrated_source, refuse_saturated
+from pipeline.workflow.debug import debug_model
 from pipeline.workflow.export import export
 from pipeline.workflow.export_job import ExportJob
 from pipeline.workflow.parity import judge_model
 from pipeline.workflow.source import KerasSource
+from pipeline.workflow.trace import trace_bundle
 from pipeline.workflow.verify import verify
 from tests.commands import Call
 from tests.export.samples import IMAGE, samples
@@ -62,6 +65,12 @@ def test_a_calibrated_copy_is_exported_proven_and_found_again(tmp_path: Path) ->
     # Its Keras model need not be named.
     assert calibrated_copy(run, exported.manifest) == made.path
     assert judge_model(run, exported.folder, EASY).passed
+    traced, _ = trace_bundle(run, exported.folder)
+    assert traced.steps
+    int8 = Recipe(io=Io.uint8, repair=Repair.none, representative_count=4)
+    eight_bits = export(ExportJob(source=made, recipe=int8, thresholds=EASY), run)
+    figures, _ = debug_model(run, eight_bits.folder, 2)
+    assert figures.layers
     with pytest.raises(BadInput, match="calibrated already"):
         calibrated_source(made, run)
 
