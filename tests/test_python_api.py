@@ -172,3 +172,10 @@ def test_the_page_runs_as_it_stands(
     assert len(re.findall(r"^(?:RED|GREEN|BLUE)-\d\.jpg", said, flags=re.MULTILINE)) == 24
     assert "top1_agreement pass" in said
     assert said.splitlines()[-1] == "this folder is not a bundle 2"
+
+
+def test_the_options_that_a_type_checker_knows_are_those_of_the_function() -> None:
+    from pipeline.api.bundles import ExportOptions, export
+
+    parameters = inspect.signature(export).parameters
+    assert list(ExportOptions.__annotations__) == list(parameters)[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 from pipeline.api.arguments import (
     arguments_checked,
@@ -32,49 +32,36 @@ DEFAULT_RUN_DIR = "artifacts/run"
 _THRESHOLDS = Thresholds()
 
 
+class ExportOptions(TypedDict, total=False):
+    """Name what `export` takes besides the quantization; the function says what each is."""
+
+    model: str | PathLike[str] | None
+    run_dir: str | PathLike[str]
+    labels: Sequence[str] | None
+    critical: Sequence[str] | None
+    normalization: Normalization | str | None
+    logits: bool
+    size_px: tuple[int, int] | None
+    io: Io | str | None
+    repair: Repair | str | None
+    calibrate: bool
+    thresholds: Thresholds
+    decision: Decision | None
+    asked: DecisionAsked | None
+    golden_photos: Sequence[str | PathLike[str]]
+    min_runtime: str
+    model_version: str | None
+    author: str
+    report: Report
+
+
 @overload
-def export(
-    quantize: Quantize | str,
-    *,
-    model: str | PathLike[str] | None = ...,
-    run_dir: str | PathLike[str] = ...,
-    labels: Sequence[str] | None = ...,
-    critical: Sequence[str] | None = ...,
-    normalization: Normalization | str | None = ...,
-    logits: bool = ...,
-    size_px: tuple[int, int] | None = ...,
-    io: Io | str | None = ...,
-    repair: Repair | str | None = ...,
-    thresholds: Thresholds = ...,
-    decision: Decision | None = ...,
-    golden_photos: Sequence[str | PathLike[str]] = ...,
-    min_runtime: str = ...,
-    model_version: str | None = ...,
-    author: str = ...,
-    report: Report = ...,
-) -> Exported: ...
+def export(quantize: Quantize | str, **options: Unpack[ExportOptions]) -> Exported: ...
 
 
 @overload
 def export(
-    quantize: list[Quantize | str] | tuple[Quantize | str, ...],
-    *,
-    model: str | PathLike[str] | None = ...,
-    run_dir: str | PathLike[str] = ...,
-    labels: Sequence[str] | None = ...,
-    critical: Sequence[str] | None = ...,
-    normalization: Normalization | str | None = ...,
-    logits: bool = ...,
-    size_px: tuple[int, int] | None = ...,
-    io: Io | str | None = ...,
-    repair: Repair | str | None = ...,
-    thresholds: Thresholds = ...,
-    decision: Decision | None = ...,
-    golden_photos: Sequence[str | PathLike[str]] = ...,
-    min_runtime: str = ...,
-    model_version: str | None = ...,
-    author: str = ...,
-    report: Report = ...,
+    quantize: list[Quantize | str] | tuple[Quantize | str, ...], **options: Unpack[ExportOptions]
 ) -> tuple[Exported, ...]: ...
 
 
