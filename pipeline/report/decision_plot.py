@@ -21,12 +21,10 @@ def risk_coverage_curves(
         return None
     axes = svg.Axes(56, 12, 330, 250)
     highest = max(0.05, *(float(one.risk.max()) for one in curves.values()))
-    turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
     parts = [
         *axes.x_grid([f"{tick:g}" for tick in svg.TICKS]),
         *axes.y_grid([f"{highest * tick:.2g}" for tick in svg.TICKS]),
-        svg.text(axes.x(0.5), axes.bottom + 40, "coverage", "axis", "middle"),
-        svg.element("text", "risk", class_="axis", text_anchor="middle", transform=turned),
+        *axes.titles("coverage", "risk"),
     ]
     said = []
     for side, one in curves.items():

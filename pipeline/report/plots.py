@@ -80,13 +80,11 @@ def reliability_diagram(
     """
     axes = svg.Axes(46, 12, 330, 330)
     names = [f"{tick:g}" for tick in svg.TICKS]
-    turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
     parts = [
         *axes.x_grid(names),
         *axes.y_grid(names),
         svg.path("diagonal", f"M{axes.left:g} {axes.bottom:g}L{axes.x(1):g} {axes.top:g}"),
-        svg.text(axes.x(0.5), axes.bottom + 40, "confidence", "axis", "middle"),
-        svg.element("text", "accuracy", class_="axis", text_anchor="middle", transform=turned),
+        *axes.titles("confidence", "accuracy"),
     ]
     said = []
     for side, name in (("reference", reference), ("candidate", candidate)):
@@ -129,15 +127,13 @@ def true_class_scatter(
         dot = f"M{axes.x(x):.1f} {axes.y(y):.1f}h0"
         (marked if truth in gated else ordinary).append(dot)
     names = [f"{tick:g}" for tick in svg.TICKS]
-    turned = f"translate(12 {axes.y(0.5):g}) rotate(-90)"
     parts = [
         *axes.x_grid(names),
         *axes.y_grid(names),
         svg.path("diagonal", f"M{axes.left:g} {axes.bottom:g}L{axes.x(1):g} {axes.top:g}"),
         svg.path("dots", "".join(ordinary)),
         svg.path("dots gated", "".join(marked)),
-        svg.text(axes.x(0.5), axes.bottom + 40, "reference", "axis", "middle"),
-        svg.element("text", "candidate", class_="axis", text_anchor="middle", transform=turned),
+        *axes.titles("reference", "candidate"),
     ]
     below = int((points.candidate < points.reference).sum())
     described = (

@@ -48,6 +48,14 @@ class Axes:
             ),
         ]
 
+    def titles(self, x: str, y: str) -> list[Markup]:
+        """Return what the axes measure: `x` below the names at `TICKS`, `y` upwards at the edge."""
+        turned = f"translate(12 {self.y(0.5):g}) rotate(-90)"
+        return [
+            text(self.x(0.5), self.bottom + 40, x, "axis", "middle"),
+            element("text", y, class_="axis", text_anchor="middle", transform=turned),
+        ]
+
     def y_grid(self, names: Sequence[str], ticks: Sequence[float] = TICKS) -> list[Markup]:
         """Return horizontal lines at `ticks`, named on the left."""
         lines = "".join(f"M{self.left:g} {self.y(tick):g}h{self.width:g}" for tick in ticks)
