@@ -19,7 +19,7 @@ def risk_coverage_curves(
     """Draw each side's curve, and the coverage of a chosen band; None where there is no curve."""
     if not curves:
         return None
-    axes = svg.Axes(56, 12, 330, 250)
+    axes = svg.Axes(70, 12, 316, 250)
     highest = max(0.05, *(float(one.risk.max()) for one in curves.values()))
     parts = [
         *axes.x_grid([f"{tick:g}" for tick in svg.TICKS]),
