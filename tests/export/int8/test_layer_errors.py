@@ -310,23 +310,28 @@ def cases_child(request: CasesRequest, report: Report) -> Cases:
     return Cases(found=found)
 
 
-def alone_by_hand(maker: Any, pixels: Any) -> dict[str, float]:
-    """Return what each layer does alone, from whole files and the interpreter's answers."""
+def interpreted(data: bytes, inputs: list[Any]) -> tuple[Any, float, int]:
+    """Return a file's answers as it stores them, float64, with their scale and zero point."""
     from ai_edge_litert.interpreter import Interpreter
 
+    interpreter = Interpreter(model_content=data)
+    interpreter.allocate_tensors()
+    (entry,), (last,) = interpreter.get_input_details(), interpreter.get_output_details()
+    rows = []
+    for values in inputs:
+        interpreter.set_tensor(entry["index"], values[None].astype(entry["dtype"]))
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(last["index"])[0].astype(np.float64))
+    return np.stack(rows), *last["quantization"]
+
+
+def alone_by_hand(maker: Any, pixels: Any) -> dict[str, float]:
+    """Return what each layer does alone, from whole files and the interpreter's answers."""
     from pipeline.tflite.edit import pack
 
     def answers(data: bytes, inputs: list[Any]) -> Any:
-        interpreter = Interpreter(model_content=data)
-        interpreter.allocate_tensors()
-        (entry,), (last,) = interpreter.get_input_details(), interpreter.get_output_details()
-        rows = []
-        for values in inputs:
-            interpreter.set_tensor(entry["index"], values[None].astype(entry["dtype"]))
-            interpreter.invoke()
-            rows.append(interpreter.get_tensor(last["index"])[0].astype(np.float64))
-        scale, zero_point = last["quantization"]
-        return (np.stack(rows) - zero_point) * (scale or 1)
+        stored, scale, zero_point = interpreted(data, inputs)
+        return (stored - zero_point) * (scale or 1)
 
     real = [(one.astype(np.float32) - 127.5) / 127.5 for one in pixels]
     wanted = answers(pack(maker.float_model), real)
@@ -340,21 +345,8 @@ def alone_by_hand(maker: Any, pixels: Any) -> dict[str, float]:
 
 def by_hand(int8: str, source: str, pixels: Any, io: Io) -> dict[str, float]:
     """Return the last layer's figures from the answers of the two files alone."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    def answers(path: str, inputs: list[Any]) -> tuple[Any, float, int]:
-        interpreter = Interpreter(model_path=path)
-        interpreter.allocate_tensors()
-        (entry,), (last,) = interpreter.get_input_details(), interpreter.get_output_details()
-        rows = []
-        for values in inputs:
-            interpreter.set_tensor(entry["index"], values[None].astype(entry["dtype"]))
-            interpreter.invoke()
-            rows.append(interpreter.get_tensor(last["index"])[0].astype(np.float64))
-        return np.stack(rows), *last["quantization"]
-
     real = [(one.astype(np.float32) - 127.5) / 127.5 for one in pixels]
-    wanted, _, _ = answers(source, real)
+    wanted, _, _ = interpreted(Path(source).read_bytes(), real)
     if io is Io.float32:
         fed = real
     elif io is Io.uint8:
@@ -362,7 +354,7 @@ def by_hand(int8: str, source: str, pixels: Any, io: Io) -> dict[str, float]:
     else:
         # 254 steps from -1 to 1.
         fed = [np.clip(np.rint(one * np.float32(127)), -128, 127) for one in real]
-    stored, scale, zero_point = answers(int8, fed)
+    stored, scale, zero_point = interpreted(Path(int8).read_bytes(), fed)
     got = stored if io is Io.float32 else (stored - zero_point) * scale
     error = got - wanted
     found = {
